@@ -1,0 +1,73 @@
+"""How frames, checks and results show themselves as HTML: small, classed, and always escaped.
+
+In JupyterLab an injected script would hold the analyst's token, so no text goes out unescaped.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from analysis.checks.check import Check
+    from analysis.models.result import Result
+
+PASSED = {True: "passed", False: "failed", None: "cannot say"}
+UNKNOWN = "unknown"
+LONGEST = 200
+
+
+def text(value: Any) -> str:
+    """A cell as a reader wants it: unknown in words, few digits, times in UTC to the minute."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and value != value) or value is pd.NA:
+        return UNKNOWN
+    if isinstance(value, pd.Timestamp):
+        zone = " UTC" if value.tzinfo is not None else ""
+        return value.strftime("%Y-%m-%d %H:%M") + zone
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.3g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    out = str(value)
+    return out if len(out) <= LONGEST else out[: LONGEST - 1] + "…"
+
+
+def table_html(frame: pd.DataFrame, caption: str = "") -> str:
+    """The frame as an escaped HTML table; its index is shown when it has a name."""
+    if frame.index.name or any(frame.index.names):
+        frame = frame.reset_index()
+    head = "".join(f'<th scope="col">{escape(str(name).replace("_", " "))}</th>' for name in frame.columns)
+    rows = []
+    numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
+    for row in frame.itertuples(index=False, name=None):
+        cells = (
+            f'<td class="number">{escape(text(v))}</td>' if number else f"<td>{escape(text(v))}</td>"
+            for v, number in zip(row, numeric, strict=True)
+        )
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return f'<table class="data">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def check_html(check: Check) -> str:
+    """One check: its name, answer and sentence, and its table when it has one."""
+    body = table_html(check.table) if len(check.table) else ""
+    return (
+        f'<div class="check {"unknown" if check.passed is None else PASSED[check.passed]}">'
+        f"<strong>{escape(check.name)}: {PASSED[check.passed]}.</strong> {escape(check.sentence)}{body}</div>"
+    )
+
+
+def result_html(result: Result) -> str:
+    """A result: the verdict first, then the summary, the table, the checks."""
+    reason = f" ({escape(result.reason)})" if result.reason else ""
+    checks = "".join(check_html(check) for check in result.checks)
+    return (
+        f'<div class="result"><p class="verdict {result.verdict}"><strong>{result.verdict}</strong>{reason}</p>'
+        f"<p>{escape(result.summary)}</p>{table_html(result.table) if len(result.table) else ''}{checks}"
+        f'<p class="model">{escape(result.model)}</p></div>'
+    )

@@ -1,0 +1,45 @@
+"""What every model returns: a table, a verdict and a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+from analysis.checks.check import Check
+
+Verdict = Literal["found", "nothing", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A model's answer.
+
+    table : columns as the model's docstring defines them
+    verdict : found, nothing, or inconclusive
+    reason : why, in a few words; always set when inconclusive
+    summary : a paragraph a stakeholder can read, computed from the table
+    checks : what was checked before and after
+    model : name and version, such as "spikes 1.0"
+    parameters : what the model was called with
+    extra : further frames a chart needs (a fitted baseline, residuals), by name
+    """
+
+    table: pd.DataFrame
+    verdict: Verdict
+    reason: str
+    summary: str
+    checks: tuple[Check, ...]
+    model: str
+    parameters: dict[str, Any]
+    extra: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.verdict == "inconclusive" and not self.reason:
+            raise ValueError("an inconclusive result must say why: reason is empty")
+
+    def _repr_html_(self) -> str:
+        from analysis.display import result_html
+
+        return result_html(self)

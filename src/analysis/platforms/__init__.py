@@ -1,0 +1,26 @@
+"""One platform a file. The registry finds every module here that holds a CARD."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from types import ModuleType
+
+from analysis.platforms.card import Card
+
+
+@cache
+def modules() -> dict[str, ModuleType]:
+    """Platform name to its module, by name. Importing one imports no client."""
+    found = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        if isinstance(getattr(module, "CARD", None), Card):
+            found[module.CARD.name] = module
+    return dict(sorted(found.items()))
+
+
+def cards() -> dict[str, Card]:
+    """Platform name to its card."""
+    return {name: module.CARD for name, module in modules().items()}

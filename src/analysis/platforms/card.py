@@ -1,0 +1,113 @@
+"""What a platform is: its card. Data only; reading one imports no client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+Purpose = Literal["direct exposure", "networking", "links", "bookmarks", "archive"]
+Shape = Literal["event", "reading", "interval"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number a platform shows: its exact definition, unit and shape.
+
+    ``cumulative`` says that the number counts up over an item's life (it may still be corrected
+    downwards). ``kind`` is what is being counted; only metrics of one kind on one platform may be
+    added up.
+    """
+
+    name: str
+    unit: str
+    shape: Shape
+    definition: str
+    kind: str
+    cumulative: bool = True
+
+
+@dataclass(frozen=True)
+class LinkPolicy:
+    """The rel of outgoing links, since when (None: as far as is known always), and where it holds."""
+
+    rel: Literal["followed", "nofollow", "ugc", "mixed", "none", "unknown"]
+    since: date | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """One thing to configure, as the environment variable VIRALITY_<PLATFORM>_<NAME>."""
+
+    name: str
+    what: str
+    secret: bool = True
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a tool may read the platform: keys, cost in words, approval, and how to get one."""
+
+    keys: tuple[Key, ...]
+    cost: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most ``requests`` in ``seconds``, per ``scope``."""
+
+    requests: int
+    seconds: float
+    scope: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Something a user or a tool must keep to, with where the platform says so."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class LifeEvent:
+    """A dated change of the platform. ``breaks`` names the metrics whose series it breaks ("*": all)."""
+
+    on: date
+    what: str
+    breaks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything the suite may assume about a platform. ``name`` is its file's name."""
+
+    name: str
+    title: str
+    purpose: tuple[Purpose, ...]
+    mechanism: str
+    links: tuple[LinkPolicy, ...]
+    metrics: tuple[Metric, ...]
+    access: Access
+    limits: tuple[Limit, ...] = ()
+    limit_headers: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    life: tuple[LifeEvent, ...] = ()
+    hosts: tuple[str, ...] = ()
+    """Hosts whose referrals come from this platform, without ``www.``."""
+    retired: str | None = None
+    """What is gone, and why there is nothing to fetch."""
+    retention_days: int | None = None
+    """How long readings may be kept; None: no limit stated."""
+    sources: tuple[str, ...] = ()
+
+    def metric(self, name: str) -> Metric:
+        """The metric of that name; KeyError naming the ones there are."""
+        for metric in self.metrics:
+            if metric.name == name:
+                return metric
+        known = ", ".join(m.name for m in self.metrics) or "none"
+        raise KeyError(f"{self.title} has no metric {name!r}; its card defines: {known}")
