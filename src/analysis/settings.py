@@ -73,7 +73,7 @@ def settings() -> Settings:
 
 def keys(platform: str, names: tuple[str, ...]) -> dict[str, SecretStr | None]:
     """The platform's keys, VIRALITY_<PLATFORM>_<NAME>, from the environment or .env; None where unset."""
-    fields: dict[str, Any] = {name: (SecretStr | None, None) for name in names}
+    fields: dict[str, Any] = dict.fromkeys(names, (SecretStr | None, None))
     model = create_model("Keys", __base__=BaseSettings, **fields)
     model.model_config = SettingsConfigDict(
         env_prefix=f"VIRALITY_{platform.upper()}_", extra="ignore", env_file=root() / ".env"
