@@ -1,0 +1,1 @@
+"""One figure a function: a result in, a Plotly figure out. Charts compute nothing."""

@@ -1,0 +1,1 @@
+"""One check a file: passed True, False or None (not enough data)."""

@@ -1,0 +1,1 @@
+"""One model a file: frames in, a result out. Models never read or write anything."""
