@@ -1,4 +1,4 @@
-"""How frames, checks and results show themselves as HTML: small, classed, and always escaped.
+"""How frames show themselves as HTML: small, classed, and always escaped.
 
 In JupyterLab an injected script would hold the analyst's token, so no text goes out unescaped.
 """
@@ -6,15 +6,10 @@ In JupyterLab an injected script would hold the analyst's token, so no text goes
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-if TYPE_CHECKING:
-    from analysis.checks.check import Check
-    from analysis.models.result import Result
-
-PASSED = {True: "passed", False: "failed", None: "cannot say"}
 UNKNOWN = "unknown"
 LONGEST = 200
 
@@ -51,23 +46,3 @@ def table_html(frame: pd.DataFrame, caption: str = "") -> str:
         rows.append(f"<tr>{''.join(cells)}</tr>")
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f'<table class="data">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-
-
-def check_html(check: Check) -> str:
-    """One check: its name, answer and sentence, and its table when it has one."""
-    body = table_html(check.table) if len(check.table) else ""
-    return (
-        f'<div class="check {"unknown" if check.passed is None else PASSED[check.passed]}">'
-        f"<strong>{escape(check.name)}: {PASSED[check.passed]}.</strong> {escape(check.sentence)}{body}</div>"
-    )
-
-
-def result_html(result: Result) -> str:
-    """A result: the verdict first, then the summary, the table, the checks."""
-    reason = f" ({escape(result.reason)})" if result.reason else ""
-    checks = "".join(check_html(check) for check in result.checks)
-    return (
-        f'<div class="result"><p class="verdict {result.verdict}"><strong>{result.verdict}</strong>{reason}</p>'
-        f"<p>{escape(result.summary)}</p>{table_html(result.table) if len(result.table) else ''}{checks}"
-        f'<p class="model">{escape(result.model)}</p></div>'
-    )

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 
 import pandas as pd
+
+from analysis.display import table_html
+
+ANSWERS = {True: "passed", False: "failed", None: "cannot say"}
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,8 @@ class Check:
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def _repr_html_(self) -> str:
-        from analysis.display import check_html
-
-        return check_html(self)
+        body = table_html(self.table) if len(self.table) else ""
+        return (
+            f'<div class="check {ANSWERS[self.passed].replace(" ", "-")}">'
+            f"<strong>{escape(self.name)}: {ANSWERS[self.passed]}.</strong> {escape(self.sentence)}{body}</div>"
+        )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Literal
 
 import pandas as pd
 
 from analysis.checks.check import Check
+from analysis.display import table_html
 
 Verdict = Literal["found", "nothing", "inconclusive"]
 
@@ -40,6 +42,10 @@ class Result:
             raise ValueError("an inconclusive result must say why: reason is empty")
 
     def _repr_html_(self) -> str:
-        from analysis.display import result_html
-
-        return result_html(self)
+        reason = f" ({escape(self.reason)})" if self.reason else ""
+        table = table_html(self.table) if len(self.table) else ""
+        checks = "".join(check._repr_html_() for check in self.checks)
+        return (
+            f'<div class="result"><p class="verdict {self.verdict}"><strong>{self.verdict}</strong>{reason}</p>'
+            f'<p>{escape(self.summary)}</p>{table}{checks}<p class="model">{escape(self.model)}</p></div>'
+        )
