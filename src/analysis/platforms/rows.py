@@ -1,0 +1,161 @@
+"""Rows gathered one by one into a Batch, each column with its table's type."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from analysis.tables import CONTENT, EVENTS, INTERVALS, READINGS, UTC_TIME, Batch, Table, event_id
+from analysis.urls import canonical, content_id, site
+
+EARLIEST, LATEST = 1970, 2200
+
+
+class Rows:
+    """What one answer or one file brought, before it is a Batch.
+
+    Parameters
+    ----------
+    platform : the card's name
+    observed_at : when the answer came, or the moment the file says it was made
+    observer : who measured
+    source : where it came from: an endpoint, a file's name
+    """
+
+    def __init__(self, platform: str, observed_at: datetime, observer: str, source: str) -> None:
+        self.platform, self.observed_at, self.observer, self.source = platform, observed_at, observer, source
+        self._rows: dict[str, list[dict[str, Any]]] = {
+            t.name: [] for t in (CONTENT, EVENTS, READINGS, INTERVALS)
+        }
+        self._gone: list[str] = []
+        self._aside: list[tuple[int | None, str, str]] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._rows.values())) + len(self._gone) + len(self._aside)
+
+    def content(self, url: str, title: str | None = None, published_at: datetime | None = None) -> str:
+        """A URL the platform names; its content_id. ValueError when it is no http(s) URL."""
+        address = canonical(url)
+        key = content_id(address)
+        self._rows["content"].append(
+            {
+                "content_id": key,
+                "url": address,
+                "title": title,
+                "published_at": published_at,
+                "site": site(address),
+            }
+        )
+        return key
+
+    def event(self, native_id: str, content: str, kind: str, occurred_at: datetime, **more: Any) -> None:
+        """One act dated by the platform; ``more``: actor (hashed), audience, parent_id, community."""
+        self._rows["events"].append(
+            {"event_id": event_id(self.platform, native_id), "content_id": content, "kind": kind,
+             "occurred_at": occurred_at, **more}
+        )  # fmt: skip
+
+    def reading(
+        self,
+        item_id: str,
+        content: str,
+        metric: str,
+        value: float | None,
+        *,
+        status: str = "observed",
+        reason: str | None = None,
+        observed_at: datetime | None = None,
+    ) -> None:
+        """A counter's value, or why it is unknown (then ``value`` is None)."""
+        self._rows["readings"].append(
+            {"item_id": item_id, "content_id": content, "metric": metric, "value": value, "status": status,
+             "reason": reason, "observed_at": observed_at or self.observed_at}
+        )  # fmt: skip
+
+    def interval(
+        self,
+        content: str,
+        metric: str,
+        start: datetime,
+        end: datetime,
+        value: float | None,
+        *,
+        partial: bool = False,
+        status: str = "observed",
+        reason: str | None = None,
+    ) -> None:
+        """A count somebody else binned, for [start, end)."""
+        self._rows["intervals"].append(
+            {"content_id": content, "metric": metric, "start": start, "end": end, "value": value,
+             "status": status, "reason": reason, "partial": partial}
+        )  # fmt: skip
+
+    def gone(self, item_id: str) -> None:
+        """An item the platform says no longer exists: the store forgets it."""
+        self._gone.append(item_id)
+
+    def aside(self, reason: str, text: str = "", line: int | None = None) -> None:
+        """Something that could not be used, and why. Never pass a person's name or words as ``text``."""
+        self._aside.append((line, reason, text))
+
+    def batch(self) -> Batch:
+        """Everything so far, typed; the rows object is empty again."""
+        common = {"platform": self.platform, "observer": self.observer, "source": self.source}
+        frames = {}
+        for table in (CONTENT, EVENTS, READINGS, INTERVALS):
+            rows = self._rows[table.name]
+            frames[table.name] = _frame(table, rows, common | {"observed_at": self.observed_at})
+            self._rows[table.name] = []
+        gone = pd.DataFrame({"platform": [self.platform] * len(self._gone), "item_id": self._gone}, dtype=str)
+        aside = pd.DataFrame(self._aside, columns=["line", "reason", "text"])
+        aside.insert(0, "source", self.source)
+        self._gone, self._aside = [], []
+        return Batch(**frames, gone=gone, set_aside=aside)
+
+
+def _frame(table: Table, rows: list[dict[str, Any]], common: dict[str, Any]) -> pd.DataFrame:
+    columns = {}
+    for name, dtype in table.dtypes.items():
+        default = common.get(name)
+        values = [row.get(name, default) for row in rows]
+        if dtype == UTC_TIME:
+            columns[name] = pd.Series(pd.to_datetime(values, utc=True), dtype="datetime64[us, UTC]")
+        else:
+            columns[name] = pd.Series(values, dtype=dtype)  # type: ignore[call-overload]
+    return pd.DataFrame(columns).drop_duplicates(list(table.key), ignore_index=True)
+
+
+def moment(value: Any) -> datetime:
+    """A moment from epoch seconds or ISO 8601 with a zone; ValueError when it is neither or not plausible."""
+    from datetime import UTC
+
+    if isinstance(value, bool) or value is None:
+        raise ValueError(f"{value!r} is no time")
+    if isinstance(value, int | float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value!r} is no time")
+        try:
+            out = datetime.fromtimestamp(value, UTC)
+        except (OverflowError, OSError) as error:
+            raise ValueError(f"{value!r} is no time in seconds") from error
+    else:
+        out = datetime.fromisoformat(str(value))
+        if out.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        out = out.astimezone(UTC)
+    if not EARLIEST <= out.year <= LATEST:
+        raise ValueError(f"{value!r} is the year {out.year}")
+    return out
+
+
+def count(value: Any) -> float:
+    """A number as the platform gave it, as a number or in digits; ValueError when it is neither."""
+    if isinstance(value, bool) or value is None:
+        raise ValueError(f"{value!r} is no number")
+    out = float(value)
+    if not math.isfinite(out):
+        raise ValueError(f"{value!r} is no number")
+    return out
