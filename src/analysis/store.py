@@ -1,1 +1,478 @@
-"""The four tables on disk or object storage: append, read as of a moment, purge. (Being written.)"""
+"""The four tables on disk: append by key, read as of a moment, purge.
+
+Each table is a Delta table of Parquet files. A schedule may write while analysts read and while a
+second schedule writes: a reader sees one version of a table, whole; a killed writer leaves nothing
+behind but an orphaned file that no version names.
+
+Rows are only ever added. An append looks up which keys are new against one version and commits on
+top of exactly that version; when somebody else committed in between, it looks again. So a known key
+is a no-op, in one process or in many.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pandas as pd
+
+from analysis.errors import UserError
+from analysis.settings import settings
+from analysis.tables import CONTENT, TABLES, Batch, Table, conform
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+# Below this many files a read opens each in a millisecond or so; above it we merge the small ones.
+MOST_FILES = 48
+ATTEMPTS = 40
+READ_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What an append did: rows ``new`` and ``known``, and which rows of the frame were ``added``."""
+
+    new: int
+    known: int
+    added: np.ndarray
+
+
+class Store:
+    """A folder of Delta tables, one for each table of ``analysis.tables``."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def open(cls, path: str | Path | None = None) -> Store:
+        """The store at ``path``, by default the one the settings name. Nothing is created yet."""
+        place = str(path) if path is not None else settings().path("store")
+        if "://" in place:
+            raise UserError(f"the store must be a folder, not {place!r}: set VIRALITY_STORE to a path")
+        return cls(place)
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def read(
+        self,
+        table: Table | str,
+        columns: Iterable[str] | None = None,
+        as_of: pd.Timestamp | str | None = None,
+        **where: Any,
+    ) -> pd.DataFrame:
+        """Rows of a table, only the columns and rows asked for.
+
+        Parameters
+        ----------
+        table
+            A table or its name.
+        columns
+            Which columns, in this order; all by default.
+        as_of
+            Only what was known at this moment: rows observed at or before it.
+        where
+            ``column=value``, ``column=[values]`` or ``column=slice(low, high)`` (low <= x < high,
+            either may be None).
+        """
+        table = _table(table)
+        chosen = list(columns) if columns is not None else table.columns
+        for name in [*chosen, *where]:
+            if name not in table.dtypes:
+                raise UserError(f"{table.name} has no column {name!r}; it has: {', '.join(table.columns)}")
+        conditions, values = _conditions(where)
+        if as_of is not None and table.known_at:
+            conditions.append(f"{table.known_at} <= ?")
+            values.append(_moment(as_of))
+        clause = f" where {' and '.join(conditions)}" if conditions else ""
+
+        def query() -> pa.Table:
+            files = self._files(table)
+            if not files:
+                return _schema(table).empty_table().select(chosen)
+            names = ", ".join(f'"{name}"' for name in chosen)
+            sql = f"select {names} from read_parquet({_quoted(files)}){clause}"
+            return _connect().sql(sql, params=values).to_arrow_table()
+
+        return _to_pandas(_while_files_move(query), table)
+
+    def sql(self) -> duckdb.DuckDBPyConnection:
+        """An in-memory DuckDB in which every table is a view of the store as it is now.
+
+        Times are plain timestamps in UTC: DuckDB would show zoned ones in the machine's own zone.
+        """
+        connection = _connect()
+        for table in TABLES.values():
+            files = self._files(table)
+            rows = f"read_parquet({_quoted(files)})" if files else f"no_{table.name}"
+            if not files:
+                connection.register(rows, _schema(table).empty_table())
+            columns = ", ".join(
+                f'make_timestamp(epoch_us("{name}")) as "{name}"' if name in _TIMES else f'"{name}"'
+                for name in table.columns
+            )
+            connection.execute(f"create view {table.name} as select {columns} from {rows}")
+        return connection
+
+    def versions(self) -> dict[str, int]:
+        """Each table's version, -1 where it does not exist yet: what a page's provenance names."""
+        found = {}
+        for table in TABLES.values():
+            delta = self._delta(table)
+            found[table.name] = -1 if delta is None else delta.version()
+        return found
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def append(self, table: Table | str, frame: pd.DataFrame | pa.Table) -> Appended:
+        """Add the rows whose key is not in the store yet; the first of equal keys wins.
+
+        A content whose title or publication time was unknown gets it when a later row knows it.
+        """
+        table = _table(table)
+        rows = _to_arrow(frame, table)
+        if rows.num_rows == 0:
+            return _appended([], 0)
+        appended = _retry(lambda: self._append_once(table, rows), f"append to {table.name}")
+        if table is CONTENT and appended.known:
+            _retry(lambda: self._fill(rows), "filling in of content")
+        return appended
+
+    def append_batch(self, batch: Batch) -> dict[str, Appended]:
+        """Append a batch's tables, and purge the items it says are gone."""
+        done = {name: self.append(name, getattr(batch, name)) for name in TABLES}
+        if len(batch.gone):
+            self.forget(batch.gone)
+        return done
+
+    def purge(self, table: Table | str, keys: pd.DataFrame) -> int:
+        """Delete the rows that match any row of ``keys`` (some of the table's columns), for good.
+
+        The Parquet files that held them are removed as well, so no older version gives them back.
+        """
+        table = _table(table)
+        keys = keys.drop_duplicates()
+        for name in keys.columns:
+            if name not in table.dtypes:
+                raise UserError(f"{table.name} has no column {name!r}; it has: {', '.join(table.columns)}")
+        if self._delta(table) is None or keys.empty:
+            return 0
+        import pyarrow as pa
+
+        source = pa.Table.from_pandas(
+            keys,
+            schema=pa.schema([_schema(table).field(name) for name in keys.columns]),
+            preserve_index=False,
+        )
+        match = " and ".join(f"t.{name} = s.{name}" for name in keys.columns)
+
+        def delete() -> int:
+            delta = self._existing(table)
+            merge = delta.merge(source, match, source_alias="s", target_alias="t")
+            return int(merge.when_matched_delete().execute()["num_target_rows_deleted"])
+
+        deleted = _retry(delete, f"purge of {table.name}")
+        if deleted:
+            self._existing(table).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+        return deleted
+
+    def forget(self, items: pd.DataFrame) -> int:
+        """Purge everything about items (columns platform, item_id) that their platform says are gone.
+
+        Their events (and events that answer them), their readings, and content that nothing else
+        in the store refers to.
+        """
+        if items.empty:
+            return 0
+        event_ids = items["platform"] + ":" + items["item_id"]
+        touched = pd.concat(
+            [
+                self.read("events", ["content_id"], event_id=event_ids.tolist()),
+                self.read("readings", ["content_id"], item_id=items["item_id"].tolist()),
+            ]
+        )["content_id"].unique()
+        deleted = self.purge("events", pd.DataFrame({"event_id": event_ids}))
+        deleted += self.purge("events", pd.DataFrame({"parent_id": event_ids}))
+        deleted += self.purge("readings", items[["platform", "item_id"]])
+        left: set[str] = set()
+        for name in ("events", "readings", "intervals"):
+            left |= set(self.read(name, ["content_id"], content_id=touched.tolist())["content_id"])
+        orphans = [content for content in touched if content not in left]
+        return deleted + self.purge("content", pd.DataFrame({"content_id": orphans}, dtype=str))
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _uri(self, table: Table) -> str:
+        return str(self.path / table.name)
+
+    def _delta(self, table: Table) -> Any:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        try:
+            return DeltaTable(self._uri(table))
+        except TableNotFoundError:
+            return None
+
+    def _existing(self, table: Table) -> Any:
+        delta = self._delta(table)
+        if delta is None:
+            self._create(table)
+            delta = self._delta(table)
+        return delta
+
+    def _create(self, table: Table) -> None:
+        from deltalake import DeltaTable
+
+        try:
+            Path(self._uri(table)).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"cannot write to the store at {self.path} ({error.strerror}): "
+                "make the folder writable or set VIRALITY_STORE to another"
+            ) from error
+        # Statistics of other columns would keep words of purged rows in the log.
+        skipping = {"delta.dataSkippingStatsColumns": table.known_at or "content_id"}
+        DeltaTable.create(self._uri(table), schema=_schema(table), mode="ignore", configuration=skipping)
+
+    def _files(self, table: Table) -> list[str]:
+        delta = self._delta(table)
+        return [] if delta is None else delta.file_uris()
+
+    def _append_once(self, table: Table, rows: pa.Table) -> Appended:
+        from deltalake import CommitProperties, write_deltalake
+
+        delta = self._existing(table)
+        files = delta.file_uris()
+        new = _new_rows(table, rows, files)
+        if new:
+            # No retries inside: the commit stands only on top of the version that was searched.
+            write_deltalake(
+                delta,
+                rows.take(new) if len(new) < rows.num_rows else rows,
+                mode="append",
+                commit_properties=CommitProperties(max_commit_retries=0),
+            )
+        if new and len(files) >= MOST_FILES:
+            self._compact(table)
+        return _appended(new, rows.num_rows)
+
+    def _fill(self, rows: pa.Table) -> None:
+        """Give known contents the title or publication time that was unknown until now."""
+        known = self.read(
+            CONTENT, ["content_id", "title", "published_at"], content_id=rows["content_id"].to_pylist()
+        )
+        lacking = known[known["title"].isna() | known["published_at"].isna()]
+        if lacking.empty:
+            return
+        better = _to_pandas(rows, CONTENT).drop_duplicates("content_id").merge(lacking, on="content_id")
+        better = better[
+            (better["title_y"].isna() & better["title_x"].notna())
+            | (better["published_at_y"].isna() & better["published_at_x"].notna())
+        ]
+        if better.empty:
+            return
+        better = better.rename(columns={"title_x": "title", "published_at_x": "published_at"})
+        self._existing(CONTENT).merge(
+            _to_arrow(better[CONTENT.columns], CONTENT),
+            "t.content_id = s.content_id",
+            source_alias="s",
+            target_alias="t",
+        ).when_matched_update(
+            {
+                "title": "coalesce(t.title, s.title)",
+                "published_at": "coalesce(t.published_at, s.published_at)",
+            }
+        ).execute()
+
+    def _compact(self, table: Table) -> None:
+        """Merge small files, and remove what killed writers left: files a week old in no version."""
+        from deltalake.exceptions import CommitFailedError
+
+        try:
+            delta = self._existing(table)
+            delta.optimize.compact()
+            delta.vacuum(full=True, dry_run=False)
+        except CommitFailedError:
+            return  # somebody else changed the table meanwhile: the next append tries again
+
+
+def _table(table: Table | str) -> Table:
+    if isinstance(table, Table):
+        return table
+    if table not in TABLES:
+        raise UserError(f"there is no table {table!r}; the tables are: {', '.join(TABLES)}")
+    return TABLES[table]
+
+
+@cache
+def _schema(table: Table) -> pa.Schema:
+    import pyarrow as pa
+
+    schema = table.model.to_schema().columns
+    kinds = {"str": pa.string(), "float64": pa.float64(), "bool": pa.bool_()}
+    return pa.schema(
+        [
+            pa.field(name, kinds.get(str(dtype), pa.timestamp("us", "UTC")), nullable=schema[name].nullable)
+            for name, dtype in table.dtypes.items()
+        ]
+    )
+
+
+def _connect() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect()
+
+
+def _quoted(files: list[str]) -> str:
+    return "[" + ", ".join("'" + file.replace("'", "''") + "'" for file in files) + "]"
+
+
+def _moment(value: Any) -> Any:
+    moment = pd.Timestamp(value)
+    moment = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
+    return moment.to_pydatetime()
+
+
+def _plain(value: Any) -> Any:
+    return _moment(value) if isinstance(value, pd.Timestamp) or hasattr(value, "isoformat") else value
+
+
+def _conditions(where: dict[str, Any]) -> tuple[list[str], list[Any]]:
+    conditions: list[str] = []
+    values: list[Any] = []
+    for name, wanted in where.items():
+        if isinstance(wanted, slice):
+            for bound, sign in ((wanted.start, ">="), (wanted.stop, "<")):
+                if bound is not None:
+                    conditions.append(f'"{name}" {sign} ?')
+                    values.append(_moment(bound) if name in _TIMES else bound)
+        elif isinstance(wanted, (list, tuple, set, pd.Series)):
+            conditions.append(
+                f'list_contains(?, "{name}")' if len(wanted) < 8 else f'"{name}" in (select unnest(?))'
+            )
+            values.append([_plain(value) for value in wanted])
+        else:
+            conditions.append(f'"{name}" = ?')
+            values.append(_plain(wanted))
+    return conditions, values
+
+
+_TIMES = {"published_at", "occurred_at", "observed_at", "start", "end"}
+
+
+def _to_arrow(frame: pd.DataFrame | pa.Table, table: Table) -> pa.Table:
+    import pyarrow as pa
+
+    if isinstance(frame, pd.DataFrame):
+        frame = pa.Table.from_pandas(conform(frame, table), schema=_schema(table), preserve_index=False)
+    else:
+        frame = frame.select(table.columns).cast(_schema(table))
+        _check(frame, table)
+    return frame
+
+
+def _check(rows: pa.Table, table: Table) -> None:
+    """The rules of the pandera models, on Arrow columns: for imports of millions of rows."""
+    import pyarrow.compute as pc
+
+    from analysis.tables import STATUSES
+
+    for field in _schema(table):
+        if not field.nullable and rows[field.name].null_count:
+            raise ValueError(
+                f"{table.name}.{field.name} must not be missing: {rows[field.name].null_count} rows"
+            )
+    if "status" in rows.column_names:
+        strange = set(pc.unique(rows["status"]).to_pylist()) - set(STATUSES)
+        if strange:
+            raise ValueError(f"{table.name}.status has unknown values: {sorted(strange)}")
+        observed = pc.equal(rows["status"], "observed")
+        if not pc.all(pc.equal(pc.is_valid(rows["value"]), observed), min_count=0).as_py():
+            raise ValueError(f"{table.name}.value must be known exactly when its status is observed")
+    if table.name == "intervals" and not pc.all(pc.greater(rows["end"], rows["start"]), min_count=0).as_py():
+        raise ValueError("intervals.end must be after start")
+
+
+def _to_pandas(rows: pa.Table, table: Table) -> pd.DataFrame:
+    frame = rows.to_pandas()
+    return frame.astype({name: table.dtypes[name] for name in frame.columns})
+
+
+def _new_rows(table: Table, rows: pa.Table, files: list[str]) -> list[int]:
+    """Positions of the first row of each key that is in none of the files, in order."""
+    import pyarrow as pa
+
+    key = ", ".join(f'"{name}"' for name in table.key)
+    connection = _connect()
+    connection.register(
+        "batch", rows.select(table.key).append_column("position", pa.array(range(rows.num_rows), pa.int64()))
+    )
+    sql = f"select {key}, min(position) as position from batch group by {key}"
+    if files:
+        # Equal keys are equal in time as well: Parquet's statistics let DuckDB skip other times.
+        span = ""
+        if table.known_at in table.key:
+            low, high = (end.isoformat() for end in _span(rows[table.known_at]))
+            span = f" where {table.known_at} between timestamptz '{low}' and timestamptz '{high}'"
+        known = f"select {key} from read_parquet({_quoted(files)}){span}"
+        match = " and ".join(f'batch."{name}" = known."{name}"' for name in table.key)
+        sql = f"select batch.position from ({sql}) batch anti join ({known}) known on {match}"
+    found = connection.sql(f"select position from ({sql}) order by position").to_arrow_table()
+    return found["position"].to_pylist()
+
+
+def _span(times: pa.ChunkedArray) -> tuple[Any, Any]:
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(times).as_py()
+    return ends["min"], ends["max"]
+
+
+def _appended(new: list[int], total: int) -> Appended:
+    import numpy as np
+
+    added = np.zeros(total, dtype=bool)
+    added[new] = True
+    return Appended(len(new), total - len(new), added)
+
+
+def _retry(act: Callable[[], T], what: str) -> T:
+    """Do it again when another writer committed first, or a purge removed the files being read."""
+    from deltalake.exceptions import CommitFailedError
+
+    for attempt in range(ATTEMPTS):
+        try:
+            return act()
+        except Exception as error:
+            if not isinstance(error, CommitFailedError) and not _moved(error):
+                raise
+        # Jitter, so that two writers do not meet again.
+        time.sleep(random.uniform(0, min(0.02 * 2**attempt, 0.5)))
+    raise UserError(f"the {what} met another writer {ATTEMPTS} times in a row; try again when it has ended")
+
+
+def _while_files_move(query: Callable[[], T]) -> T:
+    """Read again when a purge removed the files between their listing and their opening."""
+    for _ in range(READ_ATTEMPTS):
+        try:
+            return query()
+        except Exception as error:
+            if not _moved(error):
+                raise
+    return query()
+
+
+def _moved(error: Exception) -> bool:
+    """Whether the error says that a file that was listed is no longer there."""
+    return any(words in str(error) for words in ("No such file", "No files found", "not found"))
