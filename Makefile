@@ -27,3 +27,54 @@ $(V)/.stamp: requirements/lock.txt requirements/bootstrap.txt pyproject.toml
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	$(UV) pip check --python $(BIN)/python
 	@touch $@
+
+COMPILE := pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --custom-compile-command "make lock"
+
+lock:  ## resolve pyproject.toml anew into requirements/ and environment.yml
+	@test -x $(UV) || $(MAKE) env
+	$(UV) $(COMPILE) --group dev --group bench pyproject.toml -o requirements/lock.txt
+	$(UV) $(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(BIN)/python requirements/generate.py
+
+# The sample world has a store of its own: made-up data never mixes with real.
+report lab test check bench: export VIRALITY_STORE ?= $(CURDIR)/data/sample
+
+sample: env
+	@$(BIN)/virality simulate
+
+report: env sample  ## every notebook on the sample world, published to reports/site/index.html
+	@$(BIN)/virality report --all
+
+lab: env sample  ## JupyterLab on the sample world
+	$(BIN)/python -m jupyterlab --KernelManager.transport=ipc notebooks/explore.ipynb
+
+PYTEST := $(BIN)/python -m pytest
+test: env sample  ## unit, property, planted-truth, notebook and browser tests
+	$(PYTEST) -n 2 --dist loadfile tests
+	$(PYTEST) -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout 120 notebooks
+	$(PYTEST) --nbval --nbval-cell-timeout 120 tests/golden
+	@echo "All tests passed. Next: make report, then open reports/site/index.html"
+
+format: env
+	$(BIN)/ruff format --check .
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/python requirements/generate.py --check
+
+types: env
+	$(BIN)/mypy
+
+architecture: env
+	$(BIN)/lint-imports --no-cache
+
+check: format lint types architecture test  ## all that CI checks
+
+bench: env sample  ## every benchmark; writes its figures into docs/figures and docs/models.md
+	@for file in benchmarks/bench_*.py; do \
+	  echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py); done
+	$(BIN)/python -m benchmarks.document
+
+clean:  ## remove what was built (not the stores, not the environment)
+	rm -rf reports/site reports/runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
