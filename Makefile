@@ -20,8 +20,8 @@ help:  ## what can be made
 env: $(V)/.stamp  ## the Python environment, from the lock
 
 $(V)/.stamp: requirements/lock.txt requirements/bootstrap.txt pyproject.toml
-	@echo "environment: creating $(V) (about a minute)"
-	$(PYTHON) -m venv --clear $(V)
+	@echo "environment: bringing $(V) up to the lock (about a minute when new)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(V)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	$(UV) pip install -q --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/lock.txt
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
