@@ -34,7 +34,7 @@ def text(value: Any) -> str:
 def table_html(frame: pd.DataFrame, caption: str = "") -> str:
     """The frame as an escaped HTML table; its index is shown when it has a name."""
     if frame.index.name or any(frame.index.names):
-        frame = frame.reset_index()
+        frame = frame.reset_index(allow_duplicates=True)
     head = "".join(f'<th scope="col">{escape(str(name).replace("_", " "))}</th>' for name in frame.columns)
     rows = []
     numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
