@@ -26,12 +26,14 @@ that "looked and found nothing" is told from "did not look".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from analysis.platforms.card import Card, Limit
+from analysis.platforms.rows import Rows
 from analysis.tables import STATUSES
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class Unknown(Exception):  # noqa: N818 - the word of the house: an answer, not 
     reason : in words, for a person, without secrets
     retry_after : seconds the platform asks us to wait, if it said so
     http : the HTTP status code behind it, if there was one
+    passing : the same request may well succeed in a moment
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Unknown(Exception):  # noqa: N818 - the word of the house: an answer, not 
             raise ValueError(f"{status!r} is no reason for not knowing; expected one of {STATUSES[1:]}")
         super().__init__(f"{status}: {reason}")
         self.status, self.reason, self.retry_after, self.http = status, reason, retry_after, http
+        self.passing = False
 
 
 @dataclass(frozen=True)
@@ -95,12 +99,16 @@ class Plan:
 
 
 class Session(Protocol):
-    """What the collector gives a platform. Tests build one with ``platforms.client.connect``."""
+    """What the collector gives a platform. ``client.Connection`` is one; tests make their own of it."""
 
     card: Card
     """The platform's card; its ``limits`` are kept by every request unless told otherwise."""
     budget: float
     """Dollars this run may still spend on this platform."""
+    contact: str
+    """The address platforms may write to; "" when the user gave none."""
+    user_agent: str
+    """The tool and its contact, for a client of a platform's own."""
 
     def now(self) -> datetime:
         """The moment, in UTC. Tests set it."""
@@ -158,11 +166,39 @@ class Session(Protocol):
         """These asks are answered by what was yielded so far."""
 
     def unknown(self, ask: Ask, error: Unknown) -> None:
-        """This one ask stays unknown for this reason; the fetch goes on."""
+        """Leave this one ask unknown for this reason; the fetch goes on."""
 
 
-class Fetch(Protocol):
-    """The shape of a module's ``fetch``."""
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Read an answer inside this: what it lacks becomes Unknown("failed", "... has changed"), naming it."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise Unknown("failed", f"{what} has changed its schema: {_lack(error)}") from error
 
-    def __call__(self, asks: Iterable[Ask], session: Session) -> Iterable[Any]:
-        """Yield a tables.Batch at a time."""
+
+def each(records: Any, use: Callable[[Any], None], rows: Rows, what: str) -> None:
+    """Call ``use`` on every record; one it cannot read is set aside with its reason.
+
+    Raises Unknown("failed") when ``records`` is no list, or when not one of them can be read: then
+    it is the schema that has changed. ``use`` must read everything before it adds a row.
+    """
+    if not isinstance(records, list):
+        raise Unknown(
+            "failed", f"{what} has changed its schema: a list expected, got {type(records).__name__}"
+        )
+    refused = ""
+    bad = 0
+    for record in records:
+        try:
+            use(record)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            bad, refused = bad + 1, _lack(error)
+            rows.aside(f"{what}: {refused}")
+    if bad and bad == len(records):
+        raise Unknown("failed", f"{what} has changed its schema: {refused}")
+
+
+def _lack(error: Exception) -> str:
+    return f"no {error.args[0]!r}" if isinstance(error, KeyError) and error.args else str(error)[:200]

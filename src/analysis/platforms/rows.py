@@ -124,7 +124,7 @@ def _frame(table: Table, rows: list[dict[str, Any]], common: dict[str, Any]) -> 
         if dtype == UTC_TIME:
             columns[name] = pd.Series(pd.to_datetime(values, utc=True), dtype="datetime64[us, UTC]")
         else:
-            columns[name] = pd.Series(values, dtype=dtype)  # type: ignore[call-overload]
+            columns[name] = pd.Series(values, dtype=dtype)
     return pd.DataFrame(columns).drop_duplicates(list(table.key), ignore_index=True)
 
 
