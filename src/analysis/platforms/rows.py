@@ -86,11 +86,13 @@ class Rows:
         partial: bool = False,
         status: str = "observed",
         reason: str | None = None,
+        observed_at: datetime | None = None,
     ) -> None:
         """A count somebody else binned, for [start, end)."""
         self._rows["intervals"].append(
             {"content_id": content, "metric": metric, "start": start, "end": end, "value": value,
-             "status": status, "reason": reason, "partial": partial}
+             "status": status, "reason": reason, "partial": partial,
+             "observed_at": observed_at or self.observed_at}
         )  # fmt: skip
 
     def gone(self, item_id: str) -> None:
