@@ -63,7 +63,7 @@ class Connection:
         self.failed: dict[Ask, Unknown] = {}
         self.places: dict[str, str] = {}
         self._tell, self._pace, self._clock = tell, pace, clock or Clock()
-        self._patience, self._timeout = patience, timeout
+        self._patience, self.timeout = patience, timeout
         self._secrets: list[str] = []
         self._http: Any = None
 
@@ -137,10 +137,14 @@ class Connection:
                 self._pause(seconds, why)
         self.requests += 1
 
-    def wait(self, seconds: float, why: str) -> None:
-        """Wait because the platform said so; every process of this machine waits along."""
+    def hold(self, seconds: float) -> None:
+        """Let nobody on this machine ask the platform for so long."""
         if self._pace is not None:
             self._pace.hold(self.card.name, seconds)
+
+    def wait(self, seconds: float, why: str) -> None:
+        """Wait because the platform said so; every process of this machine waits along."""
+        self.hold(seconds)
         self._pause(seconds, why)
 
     def _pause(self, seconds: float, why: str) -> None:
@@ -221,14 +225,14 @@ class Connection:
             logging.getLogger("httpx2").setLevel(logging.WARNING)
             self._http = httpx2.Client(
                 headers={"User-Agent": self.user_agent, "Accept": "application/json"},
-                timeout=self._timeout,
+                timeout=self.timeout,
                 follow_redirects=False,
             )
         try:
             answer = self._http.get(url, params=params, headers=headers)
         except httpx2.TimeoutException:
             raise self._passing(
-                Unknown("failed", f"{self.card.title} did not answer within {self._timeout:g} s")
+                Unknown("failed", f"{self.card.title} did not answer within {self.timeout:g} s")
             ) from None
         except httpx2.HTTPError as error:
             raise self._passing(

@@ -7,6 +7,8 @@ A module beside this file offers, next to its ``CARD``:
 * ``plan(asks, session) -> Plan``: what ``fetch`` would request and cost, asking nobody.
 * ``IMPORTS: dict[str, Callable[[Path], Iterator[Batch]]]``: the platform's own exports, by format.
 * ``AGES: tuple[timedelta, ...]``: its own set ages, where the default ones make no sense.
+* ``SWEEPS = True``: its rules demand that deletions are followed, so `virality purge` asks about
+  every stored item (as Asks of kind "item"; ``Batch.gone`` names those that are no more).
 
 How ``fetch`` goes
 ------------------
@@ -109,6 +111,8 @@ class Session(Protocol):
     """The address platforms may write to; "" when the user gave none."""
     user_agent: str
     """The tool and its contact, for a client of a platform's own."""
+    timeout: float
+    """Seconds to wait for an answer."""
 
     def now(self) -> datetime:
         """The moment, in UTC. Tests set it."""
@@ -146,6 +150,9 @@ class Session(Protocol):
 
     def wait(self, seconds: float, why: str) -> None:
         """Wait because the platform said so, and say so. Raises Unknown("rate_limited") when too long."""
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody on this machine ask the platform for so long: it told one of us, and means all."""
 
     def failure(self, code: int, *, retry_after: float | None = None, detail: str = "") -> Unknown:
         """The Unknown that an HTTP status code stands for, for a client of its own."""

@@ -1,0 +1,361 @@
+"""Reddit: submissions of a URL, a site or a community; score and comments; and what was deleted.
+
+praw reads an attribute it lacks by asking Reddit again, once an item; so submissions are read from
+``vars``. Reddit also gives a local ``created`` next to ``created_utc``: only the latter is a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from analysis.platforms.card import Access, Card, Key, LifeEvent, Limit, LinkPolicy, Metric, Rule
+from analysis.platforms.client import PAUSE_SECONDS, retry_after
+from analysis.platforms.contract import Ask, Plan, Session, Unknown, each, understood
+from analysis.platforms.rows import Rows, count, moment
+from analysis.tables import Batch
+from analysis.urls import canonical
+
+if TYPE_CHECKING:
+    import praw
+
+CARD = Card(
+    name="reddit",
+    title="Reddit",
+    purpose=("direct exposure",),
+    mechanism=(
+        "Members post a link to a community; votes and age rank it there, and on front pages beyond it when "
+        "it does well. The same URL may be posted to many communities."
+    ),
+    links=(LinkPolicy("nofollow", None, "nofollow ugc on links in posts and comments"),),
+    metrics=(
+        Metric(
+            "score",
+            "votes",
+            "reading",
+            "Upvotes minus downvotes as shown: blurred on purpose, never below 0, and it falls as well",
+            "votes",
+            cumulative=False,
+        ),
+        Metric(
+            "comments",
+            "comments",
+            "reading",
+            "Comments below a submission, removed ones included",
+            "comments",
+        ),
+        Metric(
+            "submissions",
+            "submissions",
+            "reading",
+            "Submissions of a URL that /api/info and /duplicates know; deleted ones are not among them",
+            "submissions",
+        ),
+        Metric(
+            "submission",
+            "acts",
+            "event",
+            "A link posted to a community; a crosspost is one of its own",
+            "submissions",
+        ),
+    ),
+    access=Access(
+        (
+            Key("client_id", "the app's id"),
+            Key("client_secret", "the app's secret"),
+        ),
+        "free for non-commercial use; commercial use by contract",
+        "Ask for API access at https://support.reddithelp.com (approval is needed since November 2025), "
+        "create an app of the type script at https://www.reddit.com/prefs/apps, and set "
+        "VIRALITY_REDDIT_CLIENT_ID and VIRALITY_REDDIT_CLIENT_SECRET.",
+    ),
+    limits=(Limit(1000, 600, "OAuth client"),),
+    limit_headers=("x-ratelimit-used", "x-ratelimit-remaining", "x-ratelimit-reset"),
+    rules=(
+        Rule(
+            "What was deleted there is deleted here: `virality purge reddit` asks about every stored item.",
+            "Reddit Data API Terms",
+        ),
+        Rule(
+            "Never match Redditors with identities elsewhere: actors are hashed per platform.",
+            "Reddit Data API Terms",
+        ),
+        Rule("100 queries a minute per OAuth client, averaged over ten minutes.", "Reddit Data API Wiki"),
+    ),
+    life=(
+        LifeEvent(date(2005, 6, 23), "launched"),
+        LifeEvent(date(2023, 7, 1), "API priced; many clients closed, communities went dark in protest"),
+        LifeEvent(date(2025, 11, 1), "new API keys need approval (month known, day not)"),
+        LifeEvent(date(2026, 5, 29), "anonymous .json answers 403: reading needs a key"),
+    ),
+    hosts=(
+        "reddit.com",
+        "old.reddit.com",
+        "new.reddit.com",
+        "out.reddit.com",
+        "np.reddit.com",
+        "m.reddit.com",
+        "amp.reddit.com",
+        "redd.it",
+        "com.reddit.frontpage",
+    ),
+    sources=(
+        "https://support.reddithelp.com/hc/en-us/articles/16160319875092",
+        "https://www.reddit.com/dev/api",
+    ),
+)
+
+ASKS = frozenset({"url", "site", "community", "item"})
+SWEEPS = True
+PAGE = 100
+OBSERVER = "reddit api"
+
+
+def plan(asks: Sequence[Ask], session: Session) -> Plan:
+    """A token, two requests a URL, one for every 100 items, at least one a site or community."""
+    session.key("client_id"), session.key("client_secret")
+    kinds = [ask.kind for ask in asks]
+    urls, items, lists = (
+        kinds.count("url"),
+        kinds.count("item"),
+        kinds.count("site") + kinds.count("community"),
+    )
+    requests = (1 if asks else 0) + 2 * urls + -(-items // PAGE) + lists
+    what = tuple(
+        f"{n} {w}" for n, w in ((urls, "URLs"), (items, "items"), (lists, "sites and communities")) if n
+    )
+    return Plan(requests, what=what)
+
+
+def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
+    """Submissions as events; score, comments and submissions as readings; deleted items as gone."""
+    reddit = _client(session)
+    items = [ask for ask in asks if ask.kind == "item"]
+    for start in range(0, len(items), PAGE):
+        part = items[start : start + PAGE]
+        with _answers(session):
+            yield _sweep(reddit, part, session)
+        session.done(*part)
+    for ask in asks:
+        if ask.kind == "item":
+            continue
+        try:
+            with _answers(session):
+                if ask.kind == "url":
+                    yield _url(reddit, ask, session)
+                else:
+                    yield from _listing(reddit, ask, session)
+        except Unknown as error:
+            # a community may be private, banned or misspelt; the others are not
+            lone = ask.kind == "community" and error.http in (302, 403, 404)
+            if not (lone or (error.status == "failed" and error.http in (None, 400, 404))):
+                raise
+            session.unknown(ask, error)
+        else:
+            session.done(ask)
+
+
+def _client(session: Session) -> praw.Reddit:
+    client_id, secret = session.key("client_id"), session.key("client_secret")
+    import praw
+    import prawcore
+
+    class Requestor(prawcore.Requestor):
+        """praw's own way out, kept within the limits that all processes share."""
+
+        def request(self, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
+            session.permit()
+            answer = super().request(*args, timeout=timeout, **kwargs)
+            remaining = answer.headers.pop("x-ratelimit-remaining", None)
+            # taken out above, because praw would wait a second time, and say nothing
+            if remaining is not None and float(remaining) < 1 and answer.status_code != 429:
+                session.wait(
+                    float(answer.headers.get("x-ratelimit-reset", 60)), "no requests remain in its window"
+                )
+            return answer
+
+    return praw.Reddit(
+        client_id=client_id.get_secret_value(),
+        client_secret=secret.get_secret_value(),
+        user_agent=session.user_agent,
+        oauth_url=session.option("oauth_url", "https://oauth.reddit.com"),
+        reddit_url=session.option("reddit_url", "https://www.reddit.com"),
+        timeout=session.timeout,  # type: ignore[arg-type]
+        requestor_class=Requestor,
+        check_for_updates=False,
+    )
+
+
+@contextmanager
+def _answers(session: Session) -> Iterator[None]:
+    """Turn what praw raises into Unknown."""
+    import praw.exceptions
+    import prawcore.exceptions as core
+
+    try:
+        yield
+    except core.TooManyRequests as error:
+        headers = {name.lower(): value for name, value in error.response.headers.items()}
+        seconds = retry_after(headers, session.now())
+        session.hold(PAUSE_SECONDS if seconds is None else seconds)
+        raise session.failure(429, retry_after=seconds) from None
+    except core.OAuthException:
+        raise Unknown("blocked", "Reddit refused the key (OAuth); check client id and secret") from None
+    except core.BadJSON:
+        raise Unknown("failed", "Reddit answered with no whole JSON") from None
+    except core.ResponseException as error:
+        raise session.failure(error.response.status_code) from None
+    except core.RequestException as error:
+        cause = error.original_exception
+        if isinstance(cause, Unknown):
+            raise cause from None
+        raise Unknown("failed", f"Reddit could not be reached ({type(cause).__name__})") from None
+    except (core.PrawcoreException, praw.exceptions.PRAWException) as error:
+        raise Unknown("failed", f"Reddit's answer was not understood ({type(error).__name__})") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unknown("failed", f"Reddit's answer has changed its schema ({type(error).__name__})") from None
+
+
+def _rows(session: Session, source: str) -> Rows:
+    return Rows(CARD.name, session.now(), OBSERVER, source)
+
+
+def _submission(submission: Any, rows: Rows, session: Session) -> None:
+    """Add one submission."""
+    data = vars(submission)
+    native, created = str(data["id"]), moment(data["created_utc"])
+    score, comments = count(data["score"]), count(data["num_comments"])
+    address = canonical(_target(data))
+    author = data["author"]
+    content = rows.content(address, data["title"])
+    parent = data.get("crosspost_parent")
+    rows.event(
+        native, content, "submission", created,
+        actor=session.actor(author.name) if author is not None else None,
+        community=str(data["subreddit"]),
+        parent_id=f"{CARD.name}:{parent.removeprefix('t3_')}" if parent else None,
+    )  # fmt: skip
+    rows.reading(native, content, "score", score)
+    rows.reading(native, content, "comments", comments)
+
+
+def _target(data: dict[str, Any]) -> str:
+    """What the submission is about: the linked URL; a crosspost's and a self post's is a path of Reddit."""
+    url = str(data["url"])
+    parents = data.get("crosspost_parent_list")
+    if url.startswith("/r/") and parents and parents[0].get("url"):
+        url = str(parents[0]["url"])
+    return f"https://www.reddit.com{url}" if url.startswith("/") else url
+
+
+def _submissions(listing: Any) -> list[Any]:
+    """The submissions in an answer; comments and communities are not content."""
+    import praw.models
+
+    return [thing for thing in listing if isinstance(thing, praw.models.Submission)]
+
+
+def _url(reddit: praw.Reddit, ask: Ask, session: Session) -> Batch:
+    """Who posted it: /api/info matches the literal URL, /duplicates of one found adds its variants."""
+    assert ask.content_id is not None
+    rows = _rows(session, "/api/info?url=")
+    found: set[str] = set()
+
+    def use(thing: Any) -> None:
+        if canonical(_target(vars(thing))) == ask.value and vars(thing)["id"] not in found:
+            _submission(thing, rows, session)
+            found.add(vars(thing)["id"])
+
+    first = _submissions(reddit.get("api/info", params={"url": ask.value, "limit": PAGE}))
+    each(first, use, rows, "a submission from /api/info")
+    if first and vars(first[0]).get("num_duplicates") != 0:
+        each(_submissions(first[0].duplicates(limit=PAGE)), use, rows, "a submission from /duplicates")
+    rows.content(ask.value)
+    rows.reading(ask.content_id, ask.content_id, "submissions", float(len(found)))
+    return rows.batch()
+
+
+def _listing(reddit: praw.Reddit, ask: Ask, session: Session) -> Iterator[Batch]:
+    """The newest submissions, back to where the last run stood; on the first look also the top ones."""
+    place = f"{ask.kind} {ask.value}"
+    saved = session.load(place)
+    where = reddit.domain(ask.value) if ask.kind == "site" else reddit.subreddit(ask.value)
+    start = session.now()
+    floor = moment(saved) - timedelta(hours=1) if saved else ask.since
+    pages: dict[str, Any] = {"limit": None, "request_limit": PAGE}
+    yield from _pages(where.new(**pages), f"{place} new", floor, session, ordered=True)
+    if not saved:
+        top = where.top(time_filter=_span(ask.since, start), **pages)
+        yield from _pages(top, f"{place} top", floor, session, ordered=False)
+    session.save(place, start.isoformat())
+
+
+def _pages(
+    listing: Any, source: str, floor: datetime | None, session: Session, *, ordered: bool
+) -> Iterator[Batch]:
+    rows = _rows(session, source)
+    page: list[Any] = []
+    seen: set[str] = set()
+
+    def flush() -> Batch:
+        each(page, lambda thing: _submission(thing, rows, session), rows, f"a submission from {source}")
+        page.clear()
+        return rows.batch()
+
+    try:
+        for thing in listing:
+            with understood(f"a submission from {source}"):
+                native, created = str(vars(thing)["id"]), moment(vars(thing)["created_utc"])
+            if floor is not None and created < floor:
+                if ordered:
+                    break
+                continue
+            if native not in seen:
+                seen.add(native)
+                page.append(thing)
+            if len(page) >= PAGE:
+                yield flush()
+    finally:
+        # what came before a page failed is kept
+        rest = flush() if page else None
+    if rest is not None:
+        yield rest
+
+
+def _span(since: datetime | None, now: datetime) -> str:
+    if since is None:
+        return "all"
+    days = (now - since) / timedelta(days=1)
+    return next(
+        (word for limit, word in ((1, "day"), (7, "week"), (30, "month"), (365, "year")) if days <= limit),
+        "all",
+    )
+
+
+def _sweep(reddit: praw.Reddit, asks: Sequence[Ask], session: Session) -> Batch:
+    """Counters of known items, and which of them are gone."""
+    rows = _rows(session, "/api/info?id=")
+    answers = _submissions(reddit.get("api/info", params={"id": ",".join(f"t3_{ask.value}" for ask in asks)}))
+    by_id = {str(vars(thing)["id"]): thing for thing in answers}
+
+    def use(ask: Ask) -> None:
+        thing = by_id.get(ask.value)
+        if thing is None or _deleted(vars(thing)):
+            rows.gone(ask.value)
+            return
+        assert ask.content_id is not None
+        score, comments = count(vars(thing)["score"]), count(vars(thing)["num_comments"])
+        rows.reading(ask.value, ask.content_id, "score", score)
+        rows.reading(ask.value, ask.content_id, "comments", comments)
+
+    each(list(asks), use, rows, "a submission from /api/info")
+    return rows.batch()
+
+
+def _deleted(data: dict[str, Any]) -> bool:
+    """Deleted by its author, or by Reddit. Answers before 2019 say so by the author alone."""
+    if "removed_by_category" in data:
+        return data["removed_by_category"] in ("deleted", "author") or data.get("selftext") == "[deleted]"
+    return data["author"] is None or data.get("selftext") == "[deleted]"
