@@ -35,6 +35,20 @@ def options(
     """Options that come before the verb."""
 
 
+@app.command()
+def simulate(
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same world.")] = 0,
+) -> None:
+    """Write a made-up world, whose truth is known, into an empty store.
+
+    Example: VIRALITY_STORE=data/sample virality simulate
+    """
+    from analysis.simulate import fill
+    from analysis.store import Store
+
+    typer.echo(fill(Store.open(), seed))
+
+
 def main() -> None:
     """Run the command; an error a user can mend is one line and exit status 2."""
     debug = "--debug" in sys.argv
