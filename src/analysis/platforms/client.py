@@ -125,7 +125,9 @@ class Connection:
         """Leave this ask unknown."""
         self.failed[ask] = self.clean(error)
 
-    def permit(self, *, limits: tuple[Limit, ...] | None = None, scope: str = "") -> None:
+    def permit(
+        self, *, limits: tuple[Limit, ...] | None = None, scope: str = "", is_request: bool = True
+    ) -> None:
         """Wait until one more request is allowed, and count it."""
         if self._pace is not None:
             chosen = self.card.limits if limits is None else limits
@@ -135,7 +137,7 @@ class Connection:
                 if seconds <= 0:
                     break
                 self._pause(seconds, why)
-        self.requests += 1
+        self.requests += is_request
 
     def hold(self, seconds: float) -> None:
         """Let nobody on this machine ask the platform for so long."""
@@ -188,6 +190,7 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         limits: tuple[Limit, ...] | None = None,
         scope: str = "",
+        meaning: Callable[[int, Any], Unknown | None] | None = None,
     ) -> Any:
         """The decoded answer to a polite GET."""
         import stamina
@@ -214,10 +217,16 @@ class Connection:
             with attempt:
                 last = attempt.num >= ATTEMPTS
                 self.permit(limits=limits, scope=scope)
-                return self._once(url, params, headers)
+                return self._once(url, params, headers, meaning)
         raise AssertionError("stamina ends by returning or raising")
 
-    def _once(self, url: str, params: Mapping[str, Any] | None, headers: Mapping[str, str] | None) -> Any:
+    def _once(
+        self,
+        url: str,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+        meaning: Callable[[int, Any], Unknown | None] | None,
+    ) -> Any:
         import httpx2
 
         if self._http is None:
@@ -238,6 +247,15 @@ class Connection:
             raise self._passing(
                 Unknown("failed", f"{self.card.title} could not be reached ({type(error).__name__})")
             ) from None
+        if meaning is not None and not answer.is_success:
+            try:
+                meant = meaning(answer.status_code, json.loads(answer.content))
+            except ValueError:
+                meant = None
+            if meant is not None:
+                meant.http = answer.status_code
+                meant.retry_after = meant.retry_after or retry_after(answer.headers, self.now())
+                raise self.clean(meant)
         if answer.status_code in PASSING:
             after = retry_after(answer.headers, self.now())
             raise self._passing(self.failure(answer.status_code, retry_after=after))

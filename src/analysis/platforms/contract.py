@@ -135,16 +135,22 @@ class Session(Protocol):
         headers: Mapping[str, str] | None = None,
         limits: tuple[Limit, ...] | None = None,
         scope: str = "",
+        meaning: Callable[[int, Any], Unknown | None] | None = None,
     ) -> Any:
         """The decoded answer to a polite GET: paced, retried, Retry-After honoured.
 
         ``limits`` (default: the card's) are kept per ``scope``: an instance, a URL; "" for the whole
-        platform. Raises Unknown for everything that is not a 2xx with JSON.
+        platform. Raises Unknown for everything that is not a 2xx with JSON. ``meaning`` gets the status
+        code and decoded body of a refusal, where a platform says more in the body than in the code;
+        None from it leaves it to the code.
         """
 
-    def permit(self, *, limits: tuple[Limit, ...] | None = None, scope: str = "") -> None:
+    def permit(
+        self, *, limits: tuple[Limit, ...] | None = None, scope: str = "", is_request: bool = True
+    ) -> None:
         """Wait until one more request is allowed, and count it: before each request of a client of its own.
 
+        Not ``is_request``: a place in a window that a batched request takes for each thing it asks about.
         Raises Unknown("rate_limited") when the wait would be longer than a run may take.
         """
 
