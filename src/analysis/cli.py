@@ -49,6 +49,95 @@ def simulate(
     typer.echo(fill(Store.open(), seed))
 
 
+@app.command()
+def collect(
+    watchlist: Annotated[
+        str, typer.Option(help="The watchlist; by default the one virality.toml names.")
+    ] = "",
+    platform: Annotated[list[str] | None, typer.Option(help="Only this platform; may be repeated.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be asked, and its cost.")
+    ] = False,
+    log: Annotated[str, typer.Option(help="text for a person, json for a machine.")] = "text",
+    patience: Annotated[float, typer.Option(min=0, help="Seconds one wait may last.")] = 300.0,
+    example: Annotated[bool, typer.Option("--example", help="Print a watchlist to start from.")] = False,
+) -> None:
+    """Ask platforms about what the watchlist names, as far as it is due, and store what comes.
+
+    Example: virality collect --watchlist data/watchlist.toml --dry-run
+    """
+    from analysis.errors import UserError
+    from analysis.watchlist import EXAMPLE, read
+
+    if example:
+        typer.echo(EXAMPLE, nl=False)
+        return
+    if log not in ("text", "json"):
+        raise UserError(f"--log {log!r}: expected text or json")
+    from analysis import collect as collecting
+    from analysis import telling
+    from analysis.platforms import modules
+    from analysis.settings import settings
+    from analysis.store import Store
+
+    wanted = read(watchlist or settings().path("watchlist"), set(modules()))
+    store, only = Store.open(), platform or []
+    if dry_run:
+        typer.echo(telling.plan_table(collecting.plans(wanted, store, only=only), wanted.budget))
+        return
+    tell = telling.JsonLog() if log == "json" else telling.Progress()
+    outcomes = collecting.collect(wanted, store, only=only, tell=tell, patience=patience)
+    if log == "text":
+        typer.echo(telling.outcome_table(outcomes))
+
+
+@app.command()
+def platforms(
+    name: Annotated[str | None, typer.Argument(help="A platform, to see its card.")] = None,
+) -> None:
+    """List the platforms, or print one's card: purpose, metrics, access, limits, rules, life.
+
+    Example: virality platforms reddit
+    """
+    from analysis.errors import UserError
+    from analysis.platforms import describe, modules
+
+    if name is None:
+        typer.echo(describe.overview())
+    elif name in modules():
+        typer.echo(describe.text(name))
+    else:
+        raise UserError(f"there is no platform {name!r}; there are {', '.join(modules())}")
+
+
+@app.command()
+def purge(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Platforms; by default all whose rules demand it.")
+    ] = None,
+    item: Annotated[
+        list[str] | None, typer.Option(help="Forget this item of the one platform named.")
+    ] = None,
+) -> None:
+    """Forget what platforms say is gone, and what is older than a platform's card lets us keep.
+
+    Example: virality purge reddit
+    """
+    from analysis import purge as purging
+    from analysis import telling
+    from analysis.errors import UserError
+    from analysis.store import Store
+
+    if item:
+        if not names or len(names) != 1:
+            raise UserError("--item needs exactly one platform: virality purge reddit --item 1abcd")
+        typer.echo(f"{purging.forget(Store.open(), names[0], item):,} rows forgotten")
+        return
+    for done in purging.purge(Store.open(), names or [], tell=telling.Progress()):
+        said = f"{done.platform}: {done.asked:,} items asked about, {done.gone:,} gone, {done.old:,} too old"
+        typer.echo(f"{said}; unknown: {done.unknown}" if done.unknown else said)
+
+
 def main() -> None:
     """Run the command; an error a user can mend is one line and exit status 2."""
     debug = "--debug" in sys.argv
