@@ -1,21 +1,89 @@
-"""A URL's canonical form and content_id. First form; the rules file is being written."""
+"""A URL's canonical form and content_id: many spellings of one article, one id.
+
+w3lib makes a URL valid (quoting, IDN); ``url_rules.toml`` says what else is only spelling: trackers,
+www and mobile hosts, AMP, index.html, redirectors that carry their target, sites with several
+addresses for one page. A canonical URL is an identity first; it nearly always opens too.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
+import re
 from functools import lru_cache
-from urllib.parse import urlsplit
+from typing import NamedTuple
+from urllib.parse import unquote
 
-from w3lib.url import canonicalize_url
+from w3lib.url import safe_url_string
+
+from analysis.url_rules import RULES, Site
+
+# What most URLs look like: nothing to quote, no query, no fragment. Told apart for speed alone.
+_PLAIN = re.compile(r"https?://([A-Za-z0-9.-]{1,253})(/[A-Za-z0-9_~/.-]*)?", re.ASCII)
+# What a rule about paths may know.
+_MARKED = re.compile(r"/\.|/index|/default|amp", re.I)
+_WEB = re.compile(r"https?://", re.I)
+_AUTHORITY = re.compile(r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.I | re.S)
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.ASCII)
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
+_HTML_AMPERSAND = re.compile(r"(^|&)(?:amp;)+")
+_INDEX = re.compile(r"/(?:index\.(?:html?|shtml|xhtml|php\d?|aspx?|jsp|cgi)|default\.(?:html?|aspx?))", re.I)
+_SESSION = re.compile(r";(?:jsessionid|phpsessid)=[^/;]*", re.I)
+_CONTROLS = "".join(map(chr, range(33)))
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_PORTS = {"http": "80", "https": "443"}
+
+
+class Identity(NamedTuple):
+    """What the tables keep of a URL."""
+
+    url: str
+    content_id: str
+    site: str
+
+
+class _Parts(NamedTuple):
+    scheme: str
+    host: str
+    port: str  # with its colon; empty when it is the scheme's own
+    path: str
+    query: str
+    fragment: str
+
+    def text(self) -> str:
+        query = f"?{self.query}" if self.query else ""
+        fragment = f"#{self.fragment}" if self.fragment else ""
+        return f"{self.scheme}://{self.host}{self.port}{self.path}{query}{fragment}"
 
 
 @lru_cache(maxsize=65536)
 def canonical(url: str) -> str:
-    """The one URL that stands for this content. ValueError when it is no http(s) URL."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no http(s) URL")
-    return canonicalize_url(url.strip())
+    """The one URL that stands for this content; its own canonical form.
+
+    Raises
+    ------
+    ValueError
+        When it is no http(s) URL. Nothing else is raised, whatever the text.
+    """
+    if (plain := _PLAIN.fullmatch(url)) and not _MARKED.search(url):
+        path = (plain[2] or "").rstrip("/")
+        if host := _ordinary(plain[1], bool(path)):
+            return f"https://{host}{path or '/'}"
+    seen = set()
+    now = _once(url)
+    # A rule may bare what another rule knows (a redirector inside a redirector). No cycle is known;
+    # should two rules ever undo each other, the smallest member of the cycle stands for all.
+    while now not in seen:
+        seen.add(now)
+        after = _once(now)
+        if after == now:
+            return now
+        now = after
+    cycle = {now}
+    while (after := _once(now)) not in cycle:
+        cycle.add(after)
+        now = after
+    return min(cycle)
 
 
 def content_id(url: str) -> str:
@@ -25,4 +93,259 @@ def content_id(url: str) -> str:
 
 def site(url: str) -> str:
     """The host a reader knows, without www."""
-    return (urlsplit(canonical(url)).hostname or "").removeprefix("www.")
+    return _site(canonical(url))
+
+
+def identity(url: str) -> Identity:
+    """Canonical URL, content_id and site in one go: what an importer asks of every distinct URL."""
+    found = canonical(url)
+    return Identity(found, hashlib.sha256(found.encode()).hexdigest()[:16], _site(found))
+
+
+def _site(url: str) -> str:
+    host = url[url.index("://") + 3 :].partition("/")[0]
+    return (
+        host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0].removeprefix("www.")
+    )
+
+
+def _refuse(url: str, why: str) -> ValueError:
+    shown = url if len(url) <= 120 else url[:119] + "…"
+    return ValueError(f"{shown!r} is no http(s) URL: {why}")
+
+
+def _once(url: str) -> str:
+    parts = _split(url)
+    host = _host(parts.host, bool(parts.path.strip("/")))
+    path = _path(parts.path, host)
+    parts = parts._replace(host=host, path=path)
+    rules = RULES.site(host)
+    if (target := _target(parts)) is not None:
+        return target
+    if rules is not None:
+        if (moved := _rewrite(parts, rules)) is not None:
+            parts = moved
+            if parts.host != host:  # the other host's rules are not this one's
+                return parts.text()
+        if rules.lower:
+            parts = parts._replace(path=_lower(parts.path, rules.lower))
+    if parts.query:
+        parts = parts._replace(query=_query(parts, rules))
+    return parts.text()
+
+
+def _split(url: str) -> _Parts:
+    """The URL's parts, made valid: quoted, host in ASCII and checked, dot segments resolved."""
+    text = url.strip(_CONTROLS).translate({9: None, 10: None, 13: None})
+    if not _WEB.match(text):
+        raise _refuse(url, "it does not start with http:// or https://")
+    found = _AUTHORITY.fullmatch(text)
+    if found is None:
+        raise _refuse(url, "it cannot be taken apart")
+    scheme, authority, path, query, fragment = found.groups()
+    scheme = scheme.lower()
+    # Who asked (user:password@) is no part of what was published, and nobody else's business.
+    host, port = _host_and_port(url, authority.rpartition("@")[2])
+    if port == _PORTS[scheme]:
+        port = ""
+    try:
+        path, query, fragment = _quoted(path), _quoted(query or ""), _quoted(fragment or "")
+    except UnicodeError:
+        raise _refuse(url, "it holds characters that no encoding knows") from None
+    query = _HTML_AMPERSAND.sub(r"\1", query).replace("%20", "+")
+    if not (fragment and (RULES.routes.fullmatch(fragment) or host in RULES.fragment_hosts)):
+        fragment = ""
+    # Another port speaks one of the two languages only: there the scheme is part of the address.
+    return _Parts(
+        scheme if port else "https", host, f":{port}" if port else "", _dots(path) or "/", query, fragment
+    )
+
+
+def _host_and_port(url: str, authority: str) -> tuple[str, str]:
+    if authority.startswith("["):
+        inside, bracket, rest = authority[1:].partition("]")
+        try:
+            host = f"[{ipaddress.IPv6Address(inside.partition('%')[0]).compressed}]"
+        except ValueError:
+            raise _refuse(url, "its IPv6 address is none") from None
+        if not bracket or (rest and not rest.startswith(":")):
+            raise _refuse(url, "something stands between its host and its path")
+        port = rest[1:]
+    else:
+        host, _, port = authority.partition(":")
+        host = _ascii_host(url, host)
+    if port and not (port.isascii() and port.isdigit() and len(port) <= 6 and int(port) < 65536):
+        raise _refuse(url, f"{port[:20]!r} is no port")
+    return host, str(int(port)) if port else ""
+
+
+def _ascii_host(url: str, host: str) -> str:
+    if "%" in host:
+        host = unquote(host)
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode()
+        except UnicodeError:
+            raise _refuse(url, "its host is not a name of the internet") from None
+    return _valid_host(url, host.lower())
+
+
+def _valid_host(url: str, host: str) -> str:
+    host = host.removesuffix(".")
+    if not _HOST.fullmatch(host) or len(host) > 253:
+        raise _refuse(url, "it has no valid host")
+    return host
+
+
+def _quoted(text: str) -> str:
+    """The text with every character legal, and no escape for a character that needs none."""
+    if not text or (text.isascii() and text.replace("/", "").replace("-", "").replace("_", "").isalnum()):
+        return text
+    # w3lib quotes what no URL may hold; a stray % it leaves alone
+    text = _ESCAPE.sub(_escape, text)
+    return safe_url_string(f"https://h/?{text}").partition("?")[2] if not _LEGAL.fullmatch(text) else text
+
+
+_LEGAL = re.compile(r"[A-Za-z0-9\-._~:/?@!$&()*+,;=%]*", re.ASCII)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = found[1]
+    if code is None:
+        return "%25"
+    character = chr(int(code, 16))
+    return character if character in _UNRESERVED else f"%{code.upper()}"
+
+
+def _dots(path: str) -> str:
+    """The path with its . and .. segments resolved (RFC 3986, section 5.2.4)."""
+    if "/." not in path:
+        return path
+    out: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment == "..":
+            if out:
+                out.pop()
+        elif segment != ".":
+            out.append(segment)
+    if segments[-1] in (".", ".."):
+        out.append("")
+    return "/" + "/".join(out)
+
+
+@lru_cache(maxsize=65536)
+def _ordinary(host: str, deep: bool) -> str | None:
+    """The host's usual name when it is valid and no rule but those about hosts knows it."""
+    host = host.lower().removesuffix(".")
+    if not _HOST.fullmatch(host):
+        return None
+    host = _host(host, deep)
+    return None if RULES.is_special(host) else host
+
+
+@lru_cache(maxsize=65536)
+def _host(host: str, deep: bool) -> str:
+    """The host's usual name. ``deep``: the page lies below the root."""
+    if host.startswith("["):
+        return host
+    while True:
+        before = host
+        door, _, rest = host.partition(".")
+        if (door in RULES.always and RULES.owned(rest)) or (
+            deep and door in RULES.deep and RULES.owned(rest) and rest not in RULES.never
+        ):
+            host = rest
+        host = RULES.aliases.get(host, host)
+        if RULES.any_host_pattern.fullmatch(host):
+            for pattern, replacement in RULES.host_patterns:
+                if found := pattern.fullmatch(host):
+                    host = replacement.format(*found.groups())
+        if host == before:
+            return host
+
+
+def _path(path: str, host: str) -> str:
+    """The path without index.html, trailing slash, session and AMP."""
+    if ";" in path:
+        path = _SESSION.sub("", path)
+    while True:
+        before = path
+        path = path.rstrip("/")
+        head, slash, tail = path.rpartition("/")
+        is_index = slash and tail[:1] in "iIdD" and _INDEX.fullmatch(slash + tail)
+        if is_index or (tail == "amp" and _is_slug(head) and not RULES.is_amp_a_name(host)):
+            path = head
+        elif tail.endswith((".amp", ".amp.html")) and "-" in tail:
+            path = path.removesuffix(".html").removesuffix(".amp") + (".html" if tail.endswith("l") else "")
+        if head.startswith("/amp/") and _is_slug(path) and not RULES.is_amp_a_name(host):
+            path = path[4:]
+        if path == before:
+            return path or "/"
+
+
+def _is_slug(path: str) -> bool:
+    """Whether the path's last segment is a title written for a URL, and no name or section."""
+    last = path.rpartition("/")[2]
+    return last.count("-") >= 2 or last.endswith(".html") or (last.isdigit() and len(last) >= 5)
+
+
+def _target(parts: _Parts) -> str | None:
+    """The URL a redirector carries, made valid; None when this is no redirector."""
+    for path, names in RULES.redirectors(parts.host):
+        if not parts.query or not path.fullmatch(parts.path):
+            continue
+        for pair in parts.query.split("&"):
+            name, _, value = pair.partition("=")
+            if name in names and _WEB.match(target := unquote(value)):
+                try:
+                    return _split(target).text()
+                except ValueError:
+                    continue
+    for pattern in RULES.wrappers(parts.host):
+        if found := pattern.fullmatch(parts.path):
+            query = f"?{parts.query}" if parts.query else ""
+            try:
+                return _split(f"https://{found[1].rstrip('/').removesuffix('/amp')}{query}").text()
+            except ValueError:
+                continue
+    return None
+
+
+def _rewrite(parts: _Parts, rules: Site) -> _Parts | None:
+    for pattern, path, query in rules.rewrite:
+        if found := pattern.fullmatch(parts.path):
+            path = path.format(*found.groups())
+            if path.startswith("https://"):
+                host, _, path = path[8:].partition("/")
+                parts = parts._replace(host=host)
+                path = f"/{path}"
+            elif rules.host:
+                parts = parts._replace(host=rules.host)
+            query = parts.query if query is None else query.format(*found.groups())
+            return parts._replace(path=path, query=query)
+    return None
+
+
+def _lower(path: str, segments: tuple[int, ...]) -> str:
+    out = path.split("/")
+    for index in segments:
+        if index < len(out):
+            out[index] = out[index].lower()
+    return "/".join(out)
+
+
+def _query(parts: _Parts, rules: Site | None) -> str:
+    """The parameters that say what the page is, sorted by name (equal names keep their order)."""
+    pairs = [pair for pair in parts.query.split("&") if pair]
+    names = [pair.partition("=")[0].lower() for pair in pairs]
+    kept = rules.keep_on.get(parts.path) if rules else None
+    keep = frozenset(kept).intersection(names) if kept else None
+    dropped = rules.drop if rules else frozenset()
+    out = [
+        (name, pair)
+        for name, pair in zip(names, pairs, strict=True)
+        if (name in kept if keep and kept else not (name in dropped or RULES.is_tracker(name, pair)))
+    ]
+    out.sort(key=lambda both: both[0])
+    return "&".join(pair for _, pair in out)
