@@ -316,10 +316,16 @@ def bin_of(
 
 
 def counter(
-    rows: Rows, item: str, content: str, metric: str, value: float | None, not_before: datetime
+    rows: Rows,
+    item: str,
+    content: str,
+    metric: str,
+    value: float | None,
+    not_before: datetime,
+    observed_at: datetime | None = None,
 ) -> None:
     """A counter an export states, observed when the export was made (and not before the item existed)."""
-    made = max(rows.observed_at, not_before)
+    made = observed_at or max(rows.observed_at, not_before)
     empty = {"status": "suppressed", "reason": "the export leaves it empty"} if value is None else {}
     rows.reading(item, content, metric, value, observed_at=made, **empty)
 

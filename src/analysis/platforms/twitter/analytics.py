@@ -56,13 +56,13 @@ TIMES = ("%Y-%m-%d %H:%M %z", "%Y-%m-%d %H:%M:%S %z", "%a, %b %d, %Y", "%Y-%m-%d
 ACCOUNT = "https://x.com/"
 
 
-def analytics(path: Path, observed_at: datetime | None = None) -> Iterator[Batch]:
+def analytics(path: Path, observed_at: datetime | None = None, account: str | None = None) -> Iterator[Batch]:
     """Readings of own posts, or daily intervals of the account, by the columns the file has.
 
     By post: every metric the card defines, for the item of that id, as of the day the export was made;
     ratios and promoted columns are left out. By day: intervals account_<metric> of that UTC day, on
-    the content of x.com's root, partial when the export was made before the day was over. An empty
-    cell or "-" is unknown, not 0.
+    the profile's URL (``account``; else x.com's root), partial when the export was made before the day
+    was over. An empty cell or "-" is unknown, not 0.
     """
     text = read_text(path)
     rows = rows_of(PLATFORM, path, observed_at, "twitter analytics", "analytics")
@@ -70,7 +70,7 @@ def analytics(path: Path, observed_at: datetime | None = None) -> Iterator[Batch
         "id" in {COLUMNS.get(plain(cell)) for cell in cells}
         for _, (_, cells) in zip(range(3), csv_rows(text), strict=False)
     )
-    steps = _posts(rows, path, text) if by_post else _days(rows, path, text)
+    steps = _posts(rows, path, text) if by_post else _days(rows, path, text, account or ACCOUNT)
     yield from in_batches(rows, steps)
 
 
@@ -90,7 +90,7 @@ def _posts(rows: Rows, path: Path, text: str) -> Iterator[None]:
         yield
 
 
-def _days(rows: Rows, path: Path, text: str) -> Iterator[None]:
+def _days(rows: Rows, path: Path, text: str, account: str) -> Iterator[None]:
     content = None
     for line in table(
         path, COLUMNS, ("time", "impressions"), "Twitter analytics export", rows.aside, text=text
@@ -98,7 +98,7 @@ def _days(rows: Rows, path: Path, text: str) -> Iterator[None]:
         try:
             day = date_in(line["time"], *TIMES)
             values = {m: number(v) for m, v in line.cells.items() if m in METRICS.values()}
-            content = content or rows.content(ACCOUNT)
+            content = content or rows.content(account)
             for metric, value in values.items():
                 bin_of(rows, content, f"account_{metric}", day, value)
         except ValueError as error:

@@ -145,7 +145,7 @@ def _place(ask: Ask) -> str:
 
 
 def _start(ask: Ask, session: Session, now: datetime) -> datetime | None:
-    """From where to ask: an hour before where the last look ended (late posts, deletions), else all there is."""
+    """From an hour before the last look ended (late posts, deletions), else all there is."""
     stood = session.load(_place(ask))
     wanted = [moment(stood) - HOUR] if stood else []
     wanted += [ask.since] if ask.since else []

@@ -1,0 +1,98 @@
+"""Facebook: who shows a link to friends. Rough counters of a URL, and what a page's owner can export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from analysis.platforms.card import Access, Card, Key, LifeEvent, Limit, LinkPolicy, Metric, Rule
+from analysis.platforms.contract import Ask, Plan, Session
+from analysis.platforms.facebook.insights import PAGE_DAILY, PAGE_STANDING, POST_METRICS, posts
+from analysis.tables import Batch
+
+_POST = {
+    "reach": ("accounts", "accounts that saw the post at least once; not to be added up"),
+    "impressions": ("views", "times the post entered a screen"),
+    "views": ("views", "times the post was shown or played; replaces impressions since 2025 [I]"),
+    "viewers": ("accounts", "accounts that viewed the post; not to be added up"),
+    "engagements": ("acts", "reactions, comments and shares together"),
+    "reactions": ("reactions", "likes and the other reactions"),
+    "comments": ("comments", "comments"),
+    "shares": ("shares", "shares"),
+    "clicks": ("clicks", "all clicks on the post"),
+    "link_clicks": ("clicks", "clicks on links in the post"),
+    "other_clicks": ("clicks", "clicks that lead nowhere outside: names, times, see more"),
+    "engaged_users": ("accounts", "accounts that clicked or reacted; not to be added up"),
+}
+
+CARD = Card(
+    name="facebook",
+    title="Facebook",
+    purpose=("networking", "direct exposure"),
+    mechanism="People and pages share a link with friends and followers; a ranked feed decides who sees it.",
+    links=(LinkPolicy("nofollow", None, "through l.facebook.com, which is what a referrer shows"),),
+    metrics=(
+        Metric(
+            "url_reactions", "reactions", "reading", "reaction_count of a URL: on all posts and comments "
+            "that share it; imprecise on purpose [D]", "url reactions",
+        ),
+        Metric(
+            "url_comments", "comments", "reading", "comment_count of a URL, on all posts that share it; "
+            "imprecise on purpose [D]", "url comments",
+        ),
+        Metric("url_shares", "shares", "reading", "share_count of a URL; imprecise [D]", "url shares"),
+        Metric(
+            "url_plugin_comments", "comments", "reading", "comment_plugin_count: comments written below the "
+            "page itself, in Facebook's comment box", "plugin comments",
+        ),
+        *(Metric(name, *_POST[name][:1], "reading", f"{_POST[name][1]}; over the post's life", name)
+          for name in POST_METRICS),
+        *(Metric(f"daily_{name}", *_POST[name][:1], "interval", f"{_POST[name][1]}; in one day", name)
+          for name in POST_METRICS),
+        *(Metric(name, "count", "interval", f"{name.replace('_', ' ')} in one day (Page Insights)", name)
+          for name in PAGE_DAILY),
+        *(Metric(name, "accounts", "reading", f"{name.replace('_', ' ')} on that day", name)
+          for name in PAGE_STANDING),
+    ),
+    access=Access(
+        (Key("access_token", "any token, an app's own (app id|app secret) included"),),
+        "free",
+        "Make an app at developers.facebook.com and set VIRALITY_FACEBOOK_ACCESS_TOKEN to its id|secret. The "
+        "exports need no token: Business Suite, Insights, Content, Export.",
+    ),
+    limits=(Limit(200, 3600, "app and user [M]"),),
+    limit_headers=("x-app-usage", "x-business-use-case-usage"),
+    rules=(
+        Rule("At most 10 looks at a URL an hour and an app.", "Graph API reference, URL [D]"),
+        Rule("Meta Content Library is a clean room for accepted researchers: out of scope here.", "Meta [D]"),
+        Rule("Titles and descriptions in exports are words of a post: they are not kept.", "house rule"),
+    ),
+    life=(
+        LifeEvent(date(2004, 2, 4), "opened"),
+        LifeEvent(date(2016, 8, 8), "the old share counter (links.getStats) ended", ("url_shares",)),
+        LifeEvent(date(2018, 4, 4), "the APIs were closed step by step after Cambridge Analytica [I]"),
+        LifeEvent(date(2024, 8, 14), "CrowdTangle was shut [I]"),
+        LifeEvent(date(2025, 11, 1), "views take the place of impressions in insights [I]", ("impressions",)),
+    ),
+    hosts=("facebook.com", "l.facebook.com", "lm.facebook.com", "m.facebook.com", "fb.me", "fb.com"),
+    sources=("Graph API reference, URL [D]", "Business Suite and Page Insights exports [I]"),
+)  # fmt: skip
+
+ASKS = frozenset({"url"})
+
+
+def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
+    """Engagement counters of URLs, as readings (see ``graph``)."""
+    from analysis.platforms.facebook import graph
+
+    return graph.fetch(asks, session)
+
+
+def plan(asks: Sequence[Ask], session: Session) -> Plan:
+    """Requests ``fetch`` would make."""
+    from analysis.platforms.facebook import graph
+
+    return graph.plan(asks, session)
+
+
+IMPORTS = {"insights": posts}
