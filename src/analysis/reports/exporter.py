@@ -1,0 +1,183 @@
+"""An executed notebook as a page: no code, no network, nothing that runs but our own script."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jinja2 import Environment
+from markupsafe import Markup
+from nbconvert.exporters import TemplateExporter
+from nbconvert.preprocessors import Preprocessor
+from traitlets import default
+
+from analysis.reports import clean, figures
+from analysis.reports.figures import Figure
+
+HERE = Path(__file__).parent
+# The richest form of an output we can show, best first.
+FORMS = (figures.MIME, "text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
+HIDDEN = "report-hide"  # a cell with this tag stays out of the page
+VERDICT = re.compile(r'<p class="verdict (\w+)">(.*?)</p>(?:\s*<p>(.*?)</p>)?', re.S)
+
+
+@dataclass
+class Contents:
+    """What a page turned out to hold: headings as (level, anchor, text), charts, the verdict."""
+
+    title: str = ""
+    headings: list[tuple[int, str, str]] = field(default_factory=list)
+    charts: list[Figure] = field(default_factory=list)
+    verdict: str = ""
+    summary: str = ""
+    tables: int = 0
+    warnings: int = 0
+
+
+class PagePreprocessor(Preprocessor):
+    """Gives each cell and output its clean HTML (``metadata.page``) and collects the contents."""
+
+    def __init__(self, contents: Contents, **traits: Any) -> None:
+        super().__init__(enabled=True, **traits)
+        self.contents = contents
+
+    def preprocess_cell(self, cell: Any, resources: Any, index: int) -> tuple[Any, Any]:
+        """The cell with ``metadata.page`` set on it and on its outputs."""
+        if HIDDEN in cell.metadata.get("tags", []):
+            cell.metadata.page = ""
+        elif cell.cell_type == "markdown":
+            cell.metadata.page = self._markdown(cell.source)
+        elif cell.cell_type == "code":
+            for output in cell.outputs:
+                output.setdefault("metadata", nbformat.NotebookNode()).page = self._output(output)
+            cell.metadata.page = ""
+        return cell, resources
+
+    def _output(self, output: Any) -> Markup | Figure:
+        if output.output_type == "stream":
+            if output.name == "stderr":  # warnings are for the analyst: they stay in the notebook
+                self.contents.warnings += 1
+                return Markup("")
+            return self._text(output.text)
+        if output.output_type == "error":
+            return self._text(f"{output.ename}: {output.evalue}")
+        form = next((form for form in FORMS if form in output.data), None)
+        if form is None:
+            return Markup('<p class="left-out">An output that needs a script was left out of this page.</p>')
+        value = output.data[form]
+        if form == figures.MIME:
+            self.contents.charts.append(figures.build(value, len(self.contents.charts) + 1))
+            return self.contents.charts[-1]
+        if form == "text/html":
+            return self._html(value)
+        if form == "text/markdown":
+            out = self._markdown(value)
+            if not self.contents.summary and (found := re.search(r"<p>(.*?)</p>", out, re.S)):
+                self.contents.summary = clean.without_tags(found[1])
+            return out
+        if form == "text/plain":
+            return self._text(value)
+        if form == "image/svg+xml":
+            import base64
+
+            value = base64.b64encode(value.encode()).decode()
+        words = clean.text(str(output.data.get("text/plain", "Picture")))
+        return Markup('<p><img class="plain" alt="{}" src="data:{};base64,{}"></p>').format(
+            words, form, value.replace("\n", "")
+        )
+
+    def _text(self, value: str) -> Markup:
+        return Markup('<pre tabindex="0">{}</pre>').format(clean.text(value))
+
+    def _html(self, value: str) -> Markup:
+        out = clean.html(value)
+        found = VERDICT.search(out)
+        if found and not self.contents.verdict:
+            self.contents.verdict = found[1]  # a verdict beats a sentence that came before it
+            self.contents.summary = clean.without_tags(found[3] or found[2])
+        return self._scrolling(out)
+
+    def _scrolling(self, out: str) -> Markup:
+        """Each table in a region of its own that scrolls, can be reached by keyboard, and has a name."""
+
+        def opened(match: re.Match[str]) -> str:
+            self.contents.tables += 1
+            return f'<div class="scroll" tabindex="0" role="region" aria-label="Table {self.contents.tables}">{match[0]}'
+
+        # nh3 wrote this HTML: it is well formed and lower case
+        return Markup(re.sub(r"<table[ >]", opened, out).replace("</table>", "</table></div>"))
+
+    def _markdown(self, value: str) -> Markup:
+        first, rest = ("", value)
+        if not self.contents.title and (match := re.match(r"\s*# +(.+?)\s*#*\s*(?:\n|$)", value)):
+            first, rest = match[1], value[match.end() :]
+            self.contents.title = clean.without_tags(clean.markdown(first)[0])
+        out, headings = clean.markdown(rest)
+        for level, words in headings:
+            anchor = f"section-{len(self.contents.headings) + 1}"
+            out = out.replace(f"<h{level}>", f'<h{level} id="{anchor}">', 1)
+            self.contents.headings.append((level, anchor, words))
+        return self._scrolling(out)
+
+
+class PageExporter(TemplateExporter):
+    """nbconvert's exporter over our own template, with every expression escaped by default."""
+
+    @default("template_name")
+    def _template_name(self) -> str:
+        return "template"
+
+    @default("template_file")
+    def _template_file(self) -> str:
+        return "page.html.j2"
+
+    @default("file_extension")
+    def _extension(self) -> str:
+        return ".html"
+
+    @default("extra_template_basedirs")
+    def _basedirs(self) -> list[str]:
+        return [str(HERE)]
+
+    def _create_environment(self) -> Environment:
+        environment = super()._create_environment()
+        environment.autoescape = True
+        return environment
+
+    def _init_preprocessors(self) -> None:
+        self._preprocessors = []
+
+
+def render(notebook: Any, context: dict[str, Any]) -> tuple[str, Contents]:
+    """The notebook as a page, and what it holds.
+
+    Parameters
+    ----------
+    notebook : the executed notebook; it is not changed
+    context : what the template shows beside the cells; ``pictures(charts)`` is called with the charts
+        and returns the names of those that have a static picture, and why some have none
+    """
+    contents = Contents()
+    prepared, _ = PagePreprocessor(contents).preprocess(nbformat.from_dict(notebook), {})
+    drawn, no_picture = context["pictures"](contents.charts)
+    templates: list[dict[str, Any]] = []
+    specs = {}
+    for chart in contents.charts:
+        if chart.template not in templates:
+            templates.append(chart.template)
+        specs[chart.name] = Markup(clean.script_json(chart.spec | {"template": templates.index(chart.template)}))
+    page = context | {
+        "contents": contents,
+        "csp": clean.CSP,
+        "drawn": drawn,
+        "no_picture": no_picture,
+        "templates": Markup(clean.script_json(templates)),
+        "specs": specs,
+        "safe": Markup,
+        "is_chart": lambda value: isinstance(value, Figure),
+    }
+    body, _ = PageExporter().from_notebook_node(prepared, {"page": page, "metadata": {"name": "page"}})
+    return body, contents
