@@ -60,6 +60,7 @@ CARD = Card(
             "A link posted to a community; a crosspost is one of its own",
             "submissions",
         ),
+        Metric("promotion", "acts", "event", "A link shown as an advertisement", "advertisements"),
     ),
     access=Access(
         (
@@ -144,7 +145,7 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
         try:
             with _answers(session):
                 if ask.kind == "url":
-                    yield _url(reddit, ask, session)
+                    yield from _url(reddit, ask, session)
                 else:
                     yield from _listing(reddit, ask, session)
         except Unknown as error:
@@ -215,6 +216,9 @@ def _answers(session: Session) -> Iterator[None]:
     except (core.PrawcoreException, praw.exceptions.PRAWException) as error:
         raise Unknown("failed", f"Reddit's answer was not understood ({type(error).__name__})") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if error.args and error.args[0] in (401, 403):
+            # praw looks a refusal up by a header that is not always there
+            raise session.failure(error.args[0]) from None
         raise Unknown("failed", f"Reddit's answer has changed its schema ({type(error).__name__})") from None
 
 
@@ -231,10 +235,11 @@ def _submission(submission: Any, rows: Rows, session: Session) -> None:
     author = data["author"]
     content = rows.content(address, data["title"])
     parent = data.get("crosspost_parent")
+    promoted = bool(data.get("promoted"))  # an advertisement; it stands in no community
     rows.event(
-        native, content, "submission", created,
+        native, content, "promotion" if promoted else "submission", created,
         actor=session.actor(author.name) if author is not None else None,
-        community=str(data["subreddit"]),
+        community=None if promoted and "subreddit" not in data else str(data["subreddit"]),
         parent_id=f"{CARD.name}:{parent.removeprefix('t3_')}" if parent else None,
     )  # fmt: skip
     rows.reading(native, content, "score", score)
@@ -253,11 +258,14 @@ def _target(data: dict[str, Any]) -> str:
 def _submissions(listing: Any) -> list[Any]:
     """The submissions in an answer; comments and communities are not content."""
     import praw.models
+    from praw.models.listing.listing import Listing
 
+    if not isinstance(listing, praw.models.ListingGenerator | Listing):
+        raise TypeError("no listing")
     return [thing for thing in listing if isinstance(thing, praw.models.Submission)]
 
 
-def _url(reddit: praw.Reddit, ask: Ask, session: Session) -> Batch:
+def _url(reddit: praw.Reddit, ask: Ask, session: Session) -> Iterator[Batch]:
     """Who posted it: /api/info matches the literal URL, /duplicates of one found adds its variants."""
     assert ask.content_id is not None
     rows = _rows(session, "/api/info?url=")
@@ -270,11 +278,12 @@ def _url(reddit: praw.Reddit, ask: Ask, session: Session) -> Batch:
 
     first = _submissions(reddit.get("api/info", params={"url": ask.value, "limit": PAGE}))
     each(first, use, rows, "a submission from /api/info")
+    yield rows.batch()
     if first and vars(first[0]).get("num_duplicates") != 0:
         each(_submissions(first[0].duplicates(limit=PAGE)), use, rows, "a submission from /duplicates")
     rows.content(ask.value)
     rows.reading(ask.content_id, ask.content_id, "submissions", float(len(found)))
-    return rows.batch()
+    yield rows.batch()
 
 
 def _listing(reddit: praw.Reddit, ask: Ask, session: Session) -> Iterator[Batch]:
