@@ -54,8 +54,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
                              tail="power", unseen=0.4),
     "twitter": Behaviour("hourly", 0.6, 5, 0.3, 1.5, 5, 0.45, 5, (("mentions", 1),)),
     "facebook": Behaviour("counter", 9, 15, 1.5, 5, 6, 0.25, 5,
-                          (("share_count", 1), ("reaction_count", 4.2), ("comment_count", 0.7))),
-    "linkedin": Behaviour("counter", 8, 20, 2, 7, 4, 0.2, 4, (("shares", 1),), office=True),
+                          (("url_shares", 1), ("url_reactions", 4.2), ("url_comments", 0.7))),
+    "linkedin": Behaviour("counter", 8, 20, 2, 7, 4, 0.2, 4, (("url_shares", 1),), office=True),
     "myspace": Behaviour("none", 6, 16, 1, 4, 7, 0.2, 0.6),
     "reddit": Behaviour("items", 2.5, 6, 0.6, 2, 4, 0.2, 4, (("score", 1), ("comments", 0.2)),
                         unseen=0.1, kind="submission"),
@@ -63,9 +63,9 @@ BEHAVIOURS: dict[str, Behaviour] = {
                             unseen=0.06, kind="submission"),
     "lobsters": Behaviour("items", 2, 9, 0.5, 3, 12, 0.3, 3, (("score", 1), ("comments", 0.3)),
                           unseen=0.2, kind="submission"),
-    "mastodon": Behaviour("daily", 1.5, 10, 0.5, 3, 7, 0.6, 1.2, (("uses", 1), ("accounts", 0.9)),
+    "mastodon": Behaviour("daily", 1.5, 10, 0.5, 3, 7, 0.6, 3, (("uses", 1), ("accounts", 0.9)),
                           kind="status"),
-    "hatena": Behaviour("events", 1.2, 8, 0.5, 3, 9, 0.1, 0.8, kind="bookmark", zone_h=9),
+    "hatena": Behaviour("events", 1.2, 8, 0.5, 3, 9, 0.1, 2.2, kind="bookmark", zone_h=9),
     "tumblr": Behaviour("counter", 5, 24, 1, 8, 5, 0.3, 1, (("notes", 1),)),
 }  # fmt: skip
 

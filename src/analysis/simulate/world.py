@@ -114,7 +114,8 @@ def bursts(rng: np.random.Generator, published: np.ndarray, begin: pd.Timestamp,
         expected = size * pulse(start, behaviour.rise_h, behaviour.fade_h, hours) * clock[name]
         # hour-to-hour noise beyond Poisson: people copy what they have just seen
         acts = rng.poisson(expected * rng.gamma(6, 1 / 6, hours))
-        if acts.sum():
+        # a submission nobody followed is still there; a link nobody passed on is nowhere
+        if acts.sum() or behaviour.shape == "items":
             out.append(Burst(piece, name, start, size, episode, acts, expected))
 
     episode = 0
@@ -131,7 +132,7 @@ def bursts(rng: np.random.Generator, published: np.ndarray, begin: pd.Timestamp,
             episode += 1
     for piece, moment in enumerate(published):
         for name, behaviour in BEHAVIOURS.items():
-            if rng.uniform() < 0.75:
+            if rng.uniform() < 0.92:
                 base = moment if moment > 0 else rng.uniform(0, hours * 0.7)
                 size = behaviour.ordinary * rng.lognormal(0, 0.6)
                 add(piece, name, base + rng.exponential(20) + 0.5, size, -1)

@@ -1,0 +1,148 @@
+"""What could not be known, by platform and reason.
+
+Question. Which numbers are missing from this picture, why, and how much does the way of looking
+leave out?
+
+Formula. Rows whose status is not observed are counted by platform, metric, status and reason. A
+counter that is first seen well above nothing without a date of birth is left-truncated: its first rise
+is lost. The longest time between two looks at a platform says what could have come and gone unseen. A
+platform whose card says that there is nothing to fetch, and one from which no row came, are named:
+nothing is known of them, which is not the same as nothing having happened.
+
+Abstains never: an empty table says that every look was answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from analysis.models.lead import span
+from analysis.models.result import Result
+from analysis.platforms.card import Card
+
+VERSION = "unknowns 1.0"
+COLUMNS = ["platform", "what", "status", "reason", "rows", "first", "last"]
+GAPS = 3.0
+"""A pause this many times the usual distance of looks is named."""
+
+
+def unknowns(
+    rows: pd.DataFrame, found: pd.DataFrame, cards: Mapping[str, Card], sources: pd.Series | None = None
+) -> Result:
+    """What could not be known.
+
+    Parameters
+    ----------
+    rows
+        Unknown readings and intervals: platform, metric, status, reason, and ``at``: when it was
+        asked, or the start of the bin.
+    found
+        Counters of the period, as ``counters.counters`` gives them.
+    cards
+        Platform name to its card: those one would have liked to hear from.
+    sources
+        The ``source`` of the rows a report was made from, to say when they are made up.
+
+    Returns
+    -------
+    Result
+        ``table``: platform; what (a metric, or what is missing); status; reason; rows (how many
+        looks or bins); first, last (UTC). ``found`` when anything is unknown.
+    """
+    parts = [_refused(rows), _truncated(found), _pauses(found), _silent(rows, found, cards)]
+    table = pd.concat(
+        [part for part in parts if len(part)] or [pd.DataFrame(columns=COLUMNS)], ignore_index=True
+    )
+    summary = _summary(table)
+    made_up = [] if sources is None else sorted(sources[sources.str.startswith("simulated world")].unique())
+    if made_up:
+        summary = f"These data are made up ({made_up[0]}): nothing here happened. " + summary
+    verdict = "found" if len(table) else "nothing"
+    return Result(table[COLUMNS], verdict, "", summary, (), VERSION, {})  # type: ignore[arg-type]
+
+
+def _refused(rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows.assign(reason=rows["reason"].fillna("no reason was given"))
+    group = rows.groupby(["platform", "metric", "status", "reason"], observed=True)["at"]
+    out = group.agg(rows="size", first="min", last="max").reset_index().rename(columns={"metric": "what"})
+    # one request asks for all of a platform's metrics: say it once
+    same = ["platform", "status", "reason"]
+    out["what"] = out.groupby(same)["what"].transform(lambda names: ", ".join(sorted(names)))
+    return out.drop_duplicates(same).sort_values(["platform", "status"])
+
+
+def _truncated(found: pd.DataFrame) -> pd.DataFrame:
+    out = []
+    first = found.drop_duplicates(["platform", "item_id"])
+    for platform, part in first.groupby("platform"):
+        late = part[~part["born_known"] & (part["value"] > 1)]
+        if len(late) * 2 > len(part):
+            why = (
+                f"{len(late):,} of {len(part):,} items were first seen when they already had "
+                f"{late['value'].median():,.0f} {part['metric'].iloc[0]} in the median: their rise is lost"
+            )
+            out.append(
+                (
+                    platform,
+                    "the beginning",
+                    "left-truncated",
+                    why,
+                    len(late),
+                    late["at"].min(),
+                    late["at"].max(),
+                )
+            )
+    return pd.DataFrame(out, columns=COLUMNS)
+
+
+def _pauses(found: pd.DataFrame) -> pd.DataFrame:
+    out = []
+    for platform, part in found.groupby("platform"):
+        looks = pd.Series(part["at"].unique()).sort_values(ignore_index=True)
+        gaps = looks.diff().dropna()
+        if len(gaps) < 20:
+            continue
+        usual, longest = gaps.median(), gaps.max()
+        if longest > GAPS * usual and longest > pd.Timedelta(hours=1):
+            end = int(gaps.idxmax())
+            hours = longest.total_seconds() / 3600
+            often = span(usual.total_seconds() / 3600)
+            why = f"looked at about every {often}; the longest pause was {span(hours)}"
+            rows = int((gaps > GAPS * usual).sum())
+            out.append((platform, "between two looks", "sampled", why, rows, looks[end - 1], looks[end]))
+    return pd.DataFrame(out, columns=COLUMNS)
+
+
+def _silent(rows: pd.DataFrame, found: pd.DataFrame, cards: Mapping[str, Card]) -> pd.DataFrame:
+    heard = set(found["platform"]) | set(rows["platform"])
+    out = []
+    for name in sorted(set(cards) - heard):
+        gone = cards[name].retired
+        status = "no programmatic source" if gone else "not collected"
+        out.append(
+            (name, "everything", status, gone or "no row came from it in this period", 0, pd.NaT, pd.NaT)
+        )
+    frame = pd.DataFrame(out, columns=COLUMNS)
+    return frame.astype({"first": "datetime64[us, UTC]", "last": "datetime64[us, UTC]"})
+
+
+def _summary(table: pd.DataFrame) -> str:
+    if table.empty:
+        return "Every look was answered."
+    asked = table[table["rows"].gt(0) & ~table["status"].isin(["left-truncated", "sampled"])]
+    said = []
+    if len(asked):
+        each = asked.groupby("platform", sort=False)["status"].agg(lambda s: ", ".join(dict.fromkeys(s)))
+        named = "; ".join(f"{name} ({why.replace('_', ' ')})" for name, why in each.items())
+        said.append(f"{asked['rows'].sum():,} looks or bins have no value: {named}.")
+    for status, words in (
+        ("left-truncated", "Items first seen after they had begun to rise: {}."),
+        ("no programmatic source", "Nothing can be fetched from {}."),
+        ("not collected", "Nothing was collected from {}."),
+    ):
+        names = list(table.loc[table["status"] == status, "platform"])
+        if names:
+            said.append(words.format(", ".join(names)))
+    return " ".join(said)

@@ -1,0 +1,216 @@
+"""What stood out among its like, platform by platform.
+
+Question. Which content did better in a period than content on the same platform usually does, and on
+how many platforms did it?
+
+Formula. An item's gain is what its counter grew by in the period; for an item that began in it, all
+it has, up to thirty days of age. Its like are the last hundred items of the same platform and metric
+that began before it (at the start of the data: the first hundred), each **at the same age**, over the
+same stretch of age; a counter that was no longer looked at keeps its last value. Expected is the mean
+of the middle half of them. An item stood out when it gained at least ``times`` the expected and more
+than all but one in ``one_in`` of its like. A content stood out on a platform when its best item did.
+
+There is no score across platforms: contents are listed by the number of platforms on which they stood
+out, and among equals by the share of their like that they beat where they did best.
+
+Assumes that items of one platform are alike enough; where a collector only sees winners (a front page)
+the like are winners too. A birth that is unknown is taken as the first look, so an age may be short.
+
+Abstains for an item with fewer than ``one_in`` - 1 like ones (it cannot be rarer
+than the sample lets it be), and in all when no item could be judged.
+
+Source. The cohort as social-media desks use it: a post against the middle half of the last hundred
+posts of its kind at the same age.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.models.result import Result, Verdict
+
+VERSION = "viral 1.0"
+SETTLED = 30 * 24.0
+"""Hours of age after which a counter counts as final."""
+STEP = SETTLED + 1.0
+COLUMNS = ["content_id", "platform", "metric", "item_id", "born", "gained", "expected", "times", "beaten",
+           "like", "stood_out", "items"]  # fmt: skip
+
+
+def viral(
+    found: pd.DataFrame,
+    since: pd.Timestamp,
+    until: pd.Timestamp,
+    *,
+    times: float = 5.0,
+    one_in: int = 10,
+    like: int = 100,
+) -> Result:
+    """What stood out among its like in [since, until).
+
+    Parameters
+    ----------
+    found
+        As ``counters.counters`` gives it; looks from well before ``since`` on make the like.
+    since, until
+        The period, UTC.
+    times, one_in
+        How much more than expected, and rarer than one in how many, an item must be.
+    like
+        How many like items an item is judged by, where there are as many.
+
+    Returns
+    -------
+    Result
+        ``table``: a row a content and platform, its best item there: content_id; platform; metric;
+        item_id; born; gained (in the metric's unit); expected; times (gained / expected, missing
+        where less than 1 is expected); beaten (share of its like that gained less, 0 to 1); like
+        (how many there were); stood_out (missing where it cannot be said); items (how many carry the
+        content there). ``extra["contents"]``: a row a content that stood out: content_id, platforms,
+        where, began, beaten, times (where it did best).
+    """
+    parameters = {
+        "since": since,
+        "until": until,
+        "times": times,
+        "one_in": one_in,
+        "like": like,
+    }
+    parts = [
+        _judge(*_items(part, since, until), like)
+        for _, part in found.groupby(["platform", "metric"], sort=False)
+    ]
+    table = pd.concat([part[part["inside"]] for part in parts]) if parts else found
+    if table.empty:
+        empty = pd.DataFrame(columns=COLUMNS)
+        reason = "no counter was looked at in this period"
+        return Result(empty, "inconclusive", reason, f"No verdict: {reason}.", (), VERSION, parameters,
+                      {"contents": _contents(empty)})  # fmt: skip
+    least = one_in - 1  # by chance alone an item beats n like ones once in n + 1
+    enough = table["like"] >= least
+    out = (table["beaten"] > 1 - 1 / one_in) & (
+        table["gained"] >= times * table["expected"].clip(lower=1 / times)
+    )
+    table["stood_out"] = out.astype("boolean").where(enough)
+    table["times"] = (table["gained"] / table["expected"]).where(table["expected"] >= 1)
+    table["items"] = table.groupby(["content_id", "platform"])["item_id"].transform("size")
+    table["order"] = table["stood_out"].fillna(False).astype(int)
+    table = table.sort_values(["order", "gained"], ascending=False).drop_duplicates(
+        ["content_id", "platform"]
+    )
+    table = table[COLUMNS].reset_index(drop=True)
+    contents = _contents(table)
+    verdict: Verdict = "found" if len(contents) else "nothing" if enough.any() else "inconclusive"
+    reason = "" if enough.any() else f"fewer than {least} like items on every platform"
+    return Result(table, verdict, reason, _summary(table, contents, reason), (), VERSION, parameters,
+                  {"contents": contents})  # fmt: skip
+
+
+def _items(part: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp) -> tuple[pd.DataFrame, Looks]:
+    """One platform's items in the order they began, and their looks.
+
+    Added: ``inside``, whether the item is of the period; ``start`` and ``age``, the stretch of age it
+    is judged over, in hours (start missing: from its birth).
+    """
+    part = part.sort_values(["born", "item_id", "at"], kind="stable")
+    first = (part["item_id"] != part["item_id"].shift()).to_numpy()
+    begins = np.flatnonzero(first)
+    ends = np.append(begins[1:], len(part))
+    age = ((part["at"] - part["born"]).dt.total_seconds() / 3600).clip(upper=SETTLED).to_numpy()
+    items = part.loc[first, ["platform", "metric", "item_id", "content_id", "born"]].reset_index(drop=True)
+    before = np.add.reduceat((part["at"] < since).to_numpy().astype(int), begins)
+    within = np.add.reduceat((part["at"] < until).to_numpy().astype(int), begins)
+    new = (items["born"] >= since).to_numpy()
+    items["inside"] = np.where(new, items["born"] < until, (before > 0) & (within > before))
+    old_for = (since - items["born"]).dt.total_seconds().to_numpy() / 3600
+    items["start"] = np.where(new, np.nan, np.minimum(old_for, SETTLED))
+    last = np.where(new, ends, begins + np.maximum(within, 1)) - 1
+    items["age"] = age[last]
+    keys = age + np.repeat(np.arange(len(items)), ends - begins) * STEP
+    return items, Looks(keys, part["value"].to_numpy(dtype=float), begins)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Looks at many counters as one sorted array: an item's number times STEP plus its age then."""
+
+    keys: np.ndarray
+    values: np.ndarray
+    begins: np.ndarray
+
+    def at(self, who: np.ndarray, age: np.ndarray) -> np.ndarray:
+        """Each item's counter at an age, as last seen by then; missing before the first look."""
+        place = np.searchsorted(self.keys, who * STEP + age, side="right") - 1
+        return np.where(place >= self.begins[who], self.values[np.maximum(place, 0)], np.nan)
+
+    def gained(self, who: np.ndarray, start: np.ndarray, age: np.ndarray) -> np.ndarray:
+        """What each counter grew by from one age to another; from birth where the first is missing."""
+        base = np.where(np.isnan(start), 0.0, self.at(who, np.nan_to_num(start)))
+        return self.at(who, age) - base
+
+
+def _judge(items: pd.DataFrame, looks: Looks, like: int) -> pd.DataFrame:
+    """Each item of one platform beside its like."""
+    count = len(items)
+    who = np.arange(count)
+    start, age = items["start"].to_numpy(), items["age"].to_numpy()
+    own = looks.gained(who, start, age)
+    # the last ones that began before it; at the start of the data, the first ones
+    width = min(like + 1, count)
+    near = np.clip(who - like, 0, max(count - width, 0))[:, None] + np.arange(width)
+    other = looks.gained(near.ravel(), np.repeat(start, width), np.repeat(age, width)).reshape(near.shape)
+    content = pd.factorize(items["content_id"])[0]
+    other[(content[near] == content[:, None]) | ((near > who[:, None]) & (who[:, None] >= like))] = np.nan
+    known = (~np.isnan(other)).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        below = (other < own[:, None]).sum(axis=1) / known
+    return items.assign(gained=own, expected=middle(other), beaten=below, like=known)
+
+
+def middle(rows: np.ndarray) -> np.ndarray:
+    """Mean of the middle half of each row, missing ones left out."""
+    ordered = np.sort(rows, axis=1)  # missing ones last
+    known = (~np.isnan(ordered)).sum(axis=1)
+    cut = known // 4
+    place = np.arange(rows.shape[1])[None, :]
+    use = (place >= cut[:, None]) & (place < (known - cut)[:, None])
+    total = np.where(use, ordered, 0.0).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(known > 0, total / use.sum(axis=1), np.nan)
+
+
+def _contents(table: pd.DataFrame) -> pd.DataFrame:
+    names = ["content_id", "platforms", "where", "began", "beaten", "times"]
+    best = table[table["stood_out"].fillna(False).astype(bool)] if len(table) else table
+    if best.empty:
+        return pd.DataFrame(columns=names)
+    best = best.sort_values(["beaten", "times", "gained"], ascending=False)
+    out = best.groupby("content_id", sort=False).agg(
+        platforms=("platform", "nunique"),
+        where=("platform", lambda names: ", ".join(sorted(names))),
+        began=("born", "min"),
+        beaten=("beaten", "first"),
+        times=("times", "first"),
+    )
+    out = out.sort_values(["platforms", "beaten", "times"], ascending=False, kind="stable")
+    return out.reset_index()[names]
+
+
+def _summary(table: pd.DataFrame, contents: pd.DataFrame, reason: str) -> str:
+    judged = table["stood_out"].notna()
+    several = int((contents["platforms"] > 1).sum())
+    if reason:
+        return f"No verdict: {reason}."
+    said = (
+        f"{judged.sum():,} contents on platforms were judged against their like "
+        f"({table['platform'].nunique()} platforms); {len(contents):,} contents stood out"
+    )
+    if several:
+        said += f", {several:,} of them on more than one platform"
+    unjudged = int((~judged).sum())
+    if unjudged:
+        said += f"; {unjudged:,} could not be judged, for want of like items"
+    return said + "."
