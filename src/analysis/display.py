@@ -12,6 +12,7 @@ import pandas as pd
 
 UNKNOWN = "unknown"
 LONGEST = 200
+NUMBER = ' class="number"'
 
 
 def text(value: Any) -> str:
@@ -35,12 +36,15 @@ def table_html(frame: pd.DataFrame, caption: str = "") -> str:
     """The frame as an escaped HTML table; its index is shown when it has a name."""
     if frame.index.name or any(frame.index.names):
         frame = frame.reset_index(allow_duplicates=True)
-    head = "".join(f'<th scope="col">{escape(str(name).replace("_", " "))}</th>' for name in frame.columns)
-    rows = []
     numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
+    head = "".join(
+        f'<th scope="col"{NUMBER if number else ""}>{escape(str(name).replace("_", " "))}</th>'
+        for name, number in zip(frame.columns, numeric, strict=True)
+    )
+    rows = []
     for row in frame.itertuples(index=False, name=None):
         cells = (
-            f'<td class="number">{escape(text(v))}</td>' if number else f"<td>{escape(text(v))}</td>"
+            f"<td{NUMBER}>{escape(text(v))}</td>" if number else f"<td>{escape(text(v))}</td>"
             for v, number in zip(row, numeric, strict=True)
         )
         rows.append(f"<tr>{''.join(cells)}</tr>")

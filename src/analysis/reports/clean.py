@@ -20,11 +20,45 @@ CSP = (
     "font-src 'none'; connect-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'"
 )
 
-_TAGS = set(
-    "a abbr b bdi blockquote br caption cite code col colgroup dd del details dfn div dl dt em figcaption "
-    "figure h2 h3 h4 h5 h6 hr i ins kbd li mark ol p pre q s samp small span strong sub summary sup table "
-    "tbody td tfoot th thead time tr u ul var".split()
-)
+_TAGS = {
+    *(
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "p",
+        "br",
+        "hr",
+        "div",
+        "span",
+        "blockquote",
+        "pre",
+        "details",
+        "summary",
+    ),
+    *(
+        "a",
+        "abbr",
+        "b",
+        "bdi",
+        "cite",
+        "code",
+        "del",
+        "dfn",
+        "em",
+        "i",
+        "ins",
+        "kbd",
+        "mark",
+        "q",
+        "s",
+        "samp",
+    ),
+    *("small", "strong", "sub", "sup", "time", "u", "var", "ul", "ol", "li", "dl", "dt", "dd"),
+    *("table", "caption", "colgroup", "col", "thead", "tbody", "tfoot", "tr", "th", "td"),
+    *("figure", "figcaption"),
+}
 _ATTRIBUTES = {
     "*": {"class", "lang", "dir"},
     "a": {"href", "title"},
@@ -93,7 +127,9 @@ def script_json(value: Any) -> str:
 
 def cell(value: str) -> str:
     """A CSV cell that a spreadsheet will not take for a formula."""
-    risky = value[:1] in ("=", "+", "-", "@", "\t", "\r") and not re.fullmatch(r"-?[\d.,]+(e[+-]?\d+)?", value, re.I)
+    risky = value[:1] in ("=", "+", "-", "@", "\t", "\r") and not re.fullmatch(
+        r"-?[\d.,]+(e[+-]?\d+)?", value, re.I
+    )
     return f"'{value}" if risky else value
 
 

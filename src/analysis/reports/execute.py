@@ -1,6 +1,6 @@
 """One report in a process of its own: run the notebook, make the page, leave an outcome.
 
-``python -m analysis.reports.execute JOB.json`` is started by ``run.py``, which can stop it by the
+``python -m analysis.reports.execute JOB.json`` is started by ``process.py``, which stops it by the
 clock. Progress goes to standard output as JSON lines; the outcome is a file, because after a dead
 kernel the notebook that papermill leaves says that all went well.
 """
@@ -22,8 +22,8 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from analysis.reports import clean, exporter, pictures
+from analysis.reports.process import OUTCOME
 
-OUTCOME = "outcome.json"
 NOTEBOOK = "notebook.ipynb"
 PAGE = "index.html"
 TRACEBACK_LINES = 40
@@ -166,7 +166,7 @@ def _keep_what_there_is(path: Path) -> None:
 
 
 def _literal(path: str) -> str:
-    """papermill fills ``{name}`` in a path from the parameters: a brace in a folder's name is no such thing."""
+    """The path with its braces kept from papermill, which fills ``{name}`` from the parameters."""
     return path.replace("{", "{{").replace("}", "}}")
 
 

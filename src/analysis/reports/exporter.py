@@ -105,9 +105,11 @@ class PagePreprocessor(Preprocessor):
 
         def opened(match: re.Match[str]) -> str:
             self.contents.tables += 1
-            return f'<div class="scroll" tabindex="0" role="region" aria-label="Table {self.contents.tables}">{match[0]}'
+            label = f'aria-label="Table {self.contents.tables}"'
+            return f'<div class="scroll" tabindex="0" role="region" {label}>{match[0]}'
 
         # nh3 wrote this HTML: it is well formed and lower case
+        out = re.sub(r"<td>(-?[\d.,]+(?:e[-+]?\d+)?|NaN)</td>", r'<td class="number">\1</td>', out)
         return Markup(re.sub(r"<table[ >]", opened, out).replace("</table>", "</table></div>"))
 
     def _markdown(self, value: str) -> Markup:
@@ -117,6 +119,8 @@ class PagePreprocessor(Preprocessor):
             self.contents.title = clean.without_tags(clean.markdown(first)[0])
         out, headings = clean.markdown(rest)
         for level, words in headings:
+            if not words:
+                continue
             anchor = f"section-{len(self.contents.headings) + 1}"
             out = out.replace(f"<h{level}>", f'<h{level} id="{anchor}">', 1)
             self.contents.headings.append((level, anchor, words))
@@ -168,7 +172,9 @@ def render(notebook: Any, context: dict[str, Any]) -> tuple[str, Contents]:
     for chart in contents.charts:
         if chart.template not in templates:
             templates.append(chart.template)
-        specs[chart.name] = Markup(clean.script_json(chart.spec | {"template": templates.index(chart.template)}))
+        specs[chart.name] = Markup(
+            clean.script_json(chart.spec | {"template": templates.index(chart.template)})
+        )
     page = context | {
         "contents": contents,
         "csp": clean.CSP,

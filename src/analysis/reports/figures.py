@@ -17,9 +17,10 @@ from analysis.reports import clean
 
 MIME = "application/vnd.plotly.v1+json"
 # The trace types in plotly's cartesian bundle. It draws any other type as a scatter, without a word.
-BUNDLE = set(
-    "bar box contour heatmap histogram histogram2d histogram2dcontour image pie scatter scatterternary violin".split()
-)
+BUNDLE = {
+    *("bar", "box", "violin", "histogram", "scatter", "pie", "image"),
+    *("heatmap", "contour", "histogram2d", "histogram2dcontour", "scatterternary"),
+}
 ROWS_SHOWN = 100
 HEIGHT = 420
 BOX = ("lowerfence", "q1", "median", "q3", "upperfence")
@@ -176,7 +177,9 @@ def _decode(value: Any) -> list[Any]:
     if isinstance(value, dict) and "bdata" in value:
         import numpy as np
 
-        array = np.frombuffer(base64.b64decode(value["bdata"]), dtype=np.dtype(value["dtype"]).newbyteorder("<"))
+        array = np.frombuffer(
+            base64.b64decode(value["bdata"]), dtype=np.dtype(value["dtype"]).newbyteorder("<")
+        )
         if "shape" in value:
             array = array.reshape([int(n) for n in str(value["shape"]).split(",")])
         out: list[Any] = array.tolist()
@@ -231,7 +234,9 @@ def _summary(frame: pd.DataFrame) -> pd.DataFrame:
     for label, places, values in _series(frame):
         drawn = [(at, value) for at, value in zip(places, values, strict=True) if not _absent(value)]
         known = [(value, at) for at, value in drawn if isinstance(value, int | float)]
-        ends = [f"{text(value)} at {at}" for value, at in (min(known), max(known))] if known else [UNKNOWN] * 2
+        ends = (
+            [f"{text(value)} at {at}" for value, at in (min(known), max(known))] if known else [UNKNOWN] * 2
+        )
         rows.append(
             {
                 "series": label,

@@ -51,7 +51,9 @@ def load(folder: Path, name: str) -> Report:
     raw = path.read_bytes()
     try:
         cells = json.loads(raw)["cells"]
-        sources = [(cell["cell_type"], _text(cell), cell.get("metadata", {}).get("tags", [])) for cell in cells]
+        sources = [
+            (cell["cell_type"], _text(cell), cell.get("metadata", {}).get("tags", [])) for cell in cells
+        ]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path} is not a notebook: expected the JSON that Jupyter writes") from None
     title = next(

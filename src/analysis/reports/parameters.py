@@ -91,7 +91,9 @@ def read(source: str, where: str) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
-def resolve(parameters: tuple[Parameter, ...], words: list[str], where: str) -> tuple[dict[str, Value], set[str]]:
+def resolve(
+    parameters: tuple[Parameter, ...], words: list[str], where: str
+) -> tuple[dict[str, Value], set[str]]:
     """All values of a run from ``name=value`` words, and the names that were given.
 
     Raises
@@ -172,7 +174,11 @@ def _kind(annotation: ast.expr) -> tuple[str, bool]:
 
 
 def _literal(node: ast.expr) -> Any:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("date", "datetime"):
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("date", "datetime")
+    ):
         if node.keywords:
             raise ValueError("keywords")
         arguments = [ast.literal_eval(argument) for argument in node.args]
@@ -250,7 +256,8 @@ def _utc(moment: datetime) -> datetime:
 def _check_year(name: str, value: Value) -> None:
     if isinstance(value, date) and not FIRST_YEAR <= value.year <= LAST_YEAR:
         raise UserError(
-            f"{name}={plain(value)}: the year {value.year} cannot be meant; expected {FIRST_YEAR} to {LAST_YEAR}"
+            f"{name}={plain(value)}: the year {value.year} cannot be meant; "
+            f"expected {FIRST_YEAR} to {LAST_YEAR}"
         )
 
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -22,13 +17,13 @@ from analysis.errors import UserError
 from analysis.reports import notebooks, parameters, pictures, provenance
 from analysis.reports.notebooks import Report
 from analysis.reports.parameters import Value, plain
+from analysis.reports.process import Processes
 from analysis.reports.site import PLOTLY, TEMPLATE, Record, Site
 from analysis.settings import root, settings
 from analysis.store import Store
 
 TIMEOUT, CELL_TIMEOUT = 900.0, 300.0  # seconds
 RENEW_DAYS = 7.0
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -140,8 +135,7 @@ class _Runner:
     ) -> None:
         self.site, self.inputs, self.options, self.say = site, inputs, options, say
         self.assets = site.assets()
-        self.processes: set[subprocess.Popen] = set()
-        self.stopped = False
+        self.processes = Processes()
 
     def run(self, asked: list[Asked], broken: list[tuple[str, str]]) -> Done:
         records = [self._unreadable(name, message) for name, message in broken]
@@ -162,9 +156,7 @@ class _Runner:
                 for future in as_completed([pool.submit(self._one, one) for one in waiting]):
                     records.append(future.result())
             except BaseException:
-                self.stopped = True
-                for process in list(self.processes):
-                    _stop(process)
+                self.processes.stop()
                 pool.shutdown(cancel_futures=True)
                 raise
         order = [name for name, _ in broken] + [one.report.name for one in asked]
@@ -190,10 +182,13 @@ class _Runner:
         place = self.site.stage(run_id)
         work = Path(tempfile.mkdtemp(prefix="virality-"))  # short: sockets live here
         try:
-            outcome = self._execute(one, place, work)
+            job = self._job(one, place, work)
+            limit = self.options.timeout
+            outcome = self.processes.execute(
+                job, self.inputs.store, work, limit, lambda line: self.say(f"{name}: {line}")
+            )
         finally:
             shutil.rmtree(work, ignore_errors=True)
-        (place / "outcome.json").unlink(missing_ok=True)
         error = outcome.get("error")
         if error:
             self._keep_only_the_notebook(place)
@@ -226,68 +221,19 @@ class _Runner:
             self.say(f"{name}: published, {published.seconds:.1f} s")
         return published
 
-    def _execute(self, one: Asked, place: Path, work: Path) -> dict[str, Any]:
-        """Run the child by the clock; its outcome, or an error that says how it ended."""
-        job = {
-            "notebook": str(one.report.path.resolve()),
-            "cwd": str(one.report.path.resolve().parent),
+    def _job(self, one: Asked, place: Path, work: Path) -> dict[str, Any]:
+        path = one.report.path.resolve()
+        return {
+            "notebook": str(path),
+            "cwd": str(path.parent),  # where JupyterLab would run it
             "out": str(place),
             "sockets": str(work / "kernel"),
             "parent": os.getpid(),
-            "parameters": {name: plain(one.values[name]) for name in one.given},
+            "parameters": {name: plain(one.values[name]) for name in sorted(one.given)},
             "cell_timeout": int(self.options.cell_timeout),
             "plotly": str(TEMPLATE / PLOTLY),
             "page": self._page(one),
         }
-        (work / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        last: dict[str, Any] = {}
-        with open(work / "stderr", "w+b") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "analysis.reports.execute", str(work / "job.json")],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                errors="replace",
-                env=_environment(self.inputs.store, work),
-                start_new_session=True,
-            )
-            self.processes.add(process)
-            reader = threading.Thread(target=self._listen, args=(process, one.report.name, last), daemon=True)
-            reader.start()
-            timed_out = False
-            try:
-                process.wait(self.options.timeout)
-            except subprocess.TimeoutExpired:
-                timed_out = True
-                _stop(process)
-            self.processes.discard(process)
-            reader.join(5)
-            errors.seek(0)
-            complaint = errors.read().decode("utf-8", "replace").strip().splitlines()
-        here = {"cell": f"cell {last['cell']} of {last['of']}", "source": last["source"]} if "cell" in last else {}
-        if timed_out:
-            return {"error": {"message": f"stopped after {self.options.timeout:g} s (--timeout)", **here}}
-        outcome = _read(place / "outcome.json")
-        if process.returncode == 0 and outcome and outcome.get("done"):
-            return outcome
-        if outcome and outcome.get("error"):
-            return {"error": ({} if "stage" in last else here) | outcome["error"]}
-        tail = f": {complaint[-1][:300]}" if complaint else ""
-        return {"error": {"message": f"the process ended with status {process.returncode}{tail}", **here}}
-
-    def _listen(self, process: subprocess.Popen, name: str, last: dict[str, Any]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            try:
-                words = json.loads(line)
-            except ValueError:
-                continue  # something a library printed
-            if not isinstance(words, dict):
-                continue
-            last.update(words)
-            if "done" in words and words.get("seconds") is not None:
-                self.say(f"{name}: cell {words['done']} of {words['of']}, {words['seconds']:.1f} s")
 
     def _page(self, one: Asked) -> dict[str, Any]:
         return {
@@ -335,37 +281,6 @@ class _Runner:
                 path.unlink()
 
 
-def _environment(store: str, work: Path) -> dict[str, str]:
-    """What a kernel may know: where the store is. Keys of platforms are none of a report's business."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VIRALITY_")}
-    return kept | dict.fromkeys(ONE_THREAD, "1") | {
-        "VIRALITY_STORE": store,
-        "PLOTLY_RENDERER": "plotly_mimetype",
-        "PYTHONHASHSEED": "0",
-        "TZ": "UTC",
-        "IPYTHONDIR": str(work / "ipython"),  # nobody's start-up files, and no shared history
-        "JUPYTER_RUNTIME_DIR": str(work / "runtime"),
-    }
-
-
-def _stop(process: subprocess.Popen) -> None:
-    """End the child; its kernel ends with it."""
-    process.terminate()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        words = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return words if isinstance(words, dict) else None
-
-
 def _whole(error: dict[str, str] | None) -> dict[str, str] | None:
     return {"cell": "", "source": "", "traceback": "", **error} if error else None
 
@@ -375,7 +290,7 @@ def _shown(value: Value) -> str:
         return "not set"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, list) else str(plain(value))
+    return (", ".join(value) or "none") if isinstance(value, list) else str(plain(value))
 
 
 def _now() -> str:

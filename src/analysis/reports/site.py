@@ -216,7 +216,7 @@ class Site:
 
 
 def _latest(records: list[Record]) -> list[dict[str, Any]]:
-    """One card a report: its newest page (with default parameters where there is one), and a newer failure."""
+    """One card a report: its newest page, with default parameters if there is one, and a newer failure."""
     cards = []
     for name in sorted({record.report for record in records}):
         mine = [record for record in records if record.report == name]
@@ -224,7 +224,11 @@ def _latest(records: list[Record]) -> list[dict[str, Any]]:
         standing = [record for record in good if not any(p["given"] for p in record.parameters)]
         shown = (standing or good or mine)[0]
         same = next(record for record in mine if record.question == shown.question)
-        failed = same if same.status == "failed" and same.id != shown.id and same.finished > shown.checked else None
+        failed = (
+            same
+            if same.status == "failed" and same.id != shown.id and same.finished > shown.checked
+            else None
+        )
         cards.append({"record": shown, "failed": failed})
     return cards
 
@@ -233,7 +237,9 @@ def _template(name: str) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(TEMPLATE)
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(name)
+    return Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    ).get_template(name)
 
 
 def _files(folder: Path) -> dict[str, dict[str, Any]]:
