@@ -120,7 +120,7 @@ def slow(y, w, mu, var, half, inflate, level, spread):  # type: ignore[no-untype
 
 @njit(cache=True)
 def fit(y, w, dur, index, nxt, part, day, cell, n_slots, n_cells, x, half, phi, alpha, inflate, cut, sweeps):  # type: ignore[no-untyped-def]
-    """Expected count per bucket and the relative variance of that expectation.
+    """Expected count per bucket, the relative variance of that, and the part all buckets near by share.
 
     mu = width x overall x trend x slow level x time of day x day of week x (time of day x day).
     Each set of factors is the ratio of what came to what the others expect, shrunk; counts beyond
@@ -128,24 +128,14 @@ def fit(y, w, dur, index, nxt, part, day, cell, n_slots, n_cells, x, half, phi, 
     """
     n = len(y)
     mu, var, star = np.empty(n), np.empty(n), np.empty(n)
-    total_y, total_d, rows = 0.0, 0.0, 0.0
-    for i in range(n):
-        if w[i] > 0:
-            total_y += y[i]
-            total_d += dur[i]
-            rows += 1
-    top = np.inf
-    mean = total_y / max(total_d, 1e-12)
-    for _ in range(8):  # clip the mean down to the bulk before anything else is learnt
-        spread2 = 0.0
-        clipped = 0.0
-        for i in range(n):
-            if w[i] > 0:
-                v = min(y[i] / dur[i], top)
-                clipped += v * dur[i]
-                spread2 += dur[i] * (v - mean) ** 2
-        mean = clipped / max(total_d, 1e-12)
-        top = mean + cut * np.sqrt(spread2 / max(total_d, 1e-12) + phi * mean) + 1e-9
+    # Begin at the bulk: a start from all counts can settle on the spikes and never come back.
+    rate = np.sort((y / dur)[w > 0])
+    rows = len(rate)
+    mean, scatter = 0.0, 0.0
+    if rows > 0:
+        bulk = rate[: max(int(0.9 * rows), 1)]
+        mean = bulk.mean() if bulk.mean() > 0 else rate.mean()
+        scatter = (rate[int(0.75 * (rows - 1))] - rate[int(0.25 * (rows - 1))]) / 1.349
     slope = 0.0
     slot_f, slot_s = np.ones(n_slots), np.zeros(n_slots)
     day_f, day_s = np.ones(7), np.zeros(7)
@@ -156,8 +146,8 @@ def fit(y, w, dur, index, nxt, part, day, cell, n_slots, n_cells, x, half, phi, 
     for i in range(n):
         mu[i] = max(mean * dur[i], 1e-9)
     if loose:
-        alpha = 0.5
-    for sweep in range(sweeps):
+        alpha = min(max(scatter**2 / max(mean, 1e-9) ** 2 - phi / max(mean, 1e-9), 0.05), 1.0)
+    for _ in range(sweeps):
         num, den, noise, moment, square = 0.0, 0.0, 0.0, 0.0, 0.0
         for i in range(n):
             var[i] = phi * mu[i] + alpha * mu[i] * mu[i]
@@ -201,16 +191,17 @@ def fit(y, w, dur, index, nxt, part, day, cell, n_slots, n_cells, x, half, phi, 
             slow(star, w, mu, var, half, inflate, level, level_s)
         for i in range(n):
             mu[i] = max(mu[i], 1e-9 * dur[i])
-    rel = np.empty(n)
+    common, rel = np.empty(n), np.empty(n)
     for i in range(n):
-        rel[i] = grand + level_s[i]
+        common[i] = grand + level_s[i]
+        rel[i] = common[i]
         if n_slots > 1:
             rel[i] += (1.0 - part[i]) ** 2 * slot_s[index[i]] + part[i] ** 2 * slot_s[nxt[i]]
         if day[0] >= 0:
             rel[i] += day_s[day[i]]
         if n_cells > 1:
             rel[i] += cell_s[cell[i]]
-    return mu, rel, alpha, slot_f, day_f, cell_f, level, slope
+    return mu, rel, common, alpha, slot_f, day_f, cell_f, level, slope
 
 
 @njit(cache=True)

@@ -36,14 +36,16 @@ def tail(s, m, a):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def scan(y, w, mu, rel, phi, alpha, c, rho, lengths, one):  # type: ignore[no-untyped-def]
+def scan(y, w, mu, rel, phi, alpha, c, rho, lengths, refer):  # type: ignore[no-untyped-def]
     """Best score of any window ending at each bucket, up and down, and that window's length.
 
     A window's count is compared with a negative binomial of the same mean and variance; the
     variance carries over-dispersion, the residuals' autocorrelation and the baseline's own error.
-    ``one`` receives the score of each single bucket.
+    Also returned: the clusters of windows of ``refer`` buckets whose score is above 2, the best of each.
     """
     n = len(y)
+    peaks = np.empty(n)
+    clusters, since = 0, n
     up, down = np.zeros(n), np.zeros(n)
     up_len, down_len = np.ones(n, np.int64), np.ones(n, np.int64)
     for which in range(len(lengths)):
@@ -76,20 +78,26 @@ def scan(y, w, mu, rel, phi, alpha, c, rho, lengths, one):  # type: ignore[no-un
             total = v * inflate + p * p
             gap = s - m
             rough = gap * gap / total
-            if size == 1:
-                one[i] = tail(s / phi, m / phi, max(total / phi**2 - m / phi, 0.0) / (m / phi) ** 2)
-                z = one[i]
-            elif rough < 2.0:
+            if rough < 2.0:
                 continue
-            else:
-                z = tail(max(s, 0.0) / phi, m / phi, max(total / phi**2 - m / phi, 0.0) / (m / phi) ** 2)
+            z = tail(max(s, 0.0) / phi, m / phi, max(total / phi**2 - m / phi, 0.0) / (m / phi) ** 2)
+            if size == refer and z > 2.0:
+                if i - since > size and i > since:
+                    clusters += 1
+                    peaks[clusters - 1] = z
+                elif clusters == 0:
+                    clusters = 1
+                    peaks[0] = z
+                else:
+                    peaks[clusters - 1] = max(peaks[clusters - 1], z)
+                since = i
             if z > up[i]:
                 up[i] = z
                 up_len[i] = size
             if -z > down[i]:
                 down[i] = -z
                 down_len[i] = size
-    return up, up_len, down, down_len
+    return up, up_len, down, down_len, peaks[:clusters]
 
 
 @njit(cache=True)

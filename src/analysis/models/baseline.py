@@ -48,6 +48,7 @@ class Baseline:
 
     mu : expected count of the bucket
     rel : relative variance of that expectation (the fit's own uncertainty)
+    common : the part of rel that neighbouring buckets share (overall rate and slow level)
     phi, alpha : variance of a count = phi x mu + alpha x mu^2
     c, rho : correlation of residuals k buckets apart = c x rho^k
     acf : their measured autocorrelation at lags 0 to 8 (lag 0 unused)
@@ -56,6 +57,7 @@ class Baseline:
 
     mu: np.ndarray
     rel: np.ndarray
+    common: np.ndarray
     phi: float
     alpha: float
     c: float
@@ -135,19 +137,11 @@ def learn(
     phi = start.phi if start else _scale(y[w > 0])
     inflate = start.inflation(max(min(2 * beat.half, 200), 1)) if start else 1.0
     alpha = start.alpha if start else -1.0
-    args = (
-        beat.index,
-        beat.nxt,
-        beat.part,
-        beat.day,
-        beat.cell,
-        beat.n_slots,
-        beat.n_cells,
-        beat.x,
-        beat.half,
-    )
-    mu, rel, alpha, slot, day, cell, level, slope = _fit.fit(
-        y, w, grid.width, *args, phi, alpha, inflate, cut, 5
+    args = (beat.index, beat.nxt, beat.part, beat.day, beat.cell, beat.n_slots, beat.n_cells, beat.x)
+    # At first the slow level is a running median: one learnt from unmasked spikes would climb onto them.
+    width, half = (grid.width, beat.half) if start else (grid.width * _steady(grid, w, beat.half), 0)
+    mu, rel, common, alpha, slot, day, cell, level, slope = _fit.fit(
+        y, w, width, *args, half, phi, alpha, inflate, cut, 5
     )
     use = w > 0
     if not _counts(y[use], mu[use]) and use.any():
@@ -156,7 +150,31 @@ def learn(
     lost = float(np.minimum(rel[use] * mu[use] ** 2 / var[use], 0.5).sum())
     alpha, c, rho, acf = _fit.dispersion(y, w, mu, phi, alpha, cut, lost)
     seasons = {"time of day": slot, "day of week": day, "time of week": cell, "level": level, "trend": slope}
-    return Baseline(mu, rel, phi, alpha, c, rho, acf, seasons)
+    return Baseline(mu, rel, common, phi, alpha, c, rho, acf, seasons)
+
+
+def _steady(grid: Grid, w: np.ndarray, half: int) -> np.ndarray:
+    """The level as a running median of block means, relative to their median; 1 where it is too sparse."""
+    n = len(grid.t)
+    block = max(half // 6, 1)
+    count = n // block
+    if half == 0 or count < 9:
+        return np.ones(n)
+    size = count * block
+    came = np.where(w > 0, grid.y, 0.0)[:size].reshape(count, block).sum(1)
+    seen = np.where(w > 0, grid.width, 0.0)[:size].reshape(count, block).sum(1)
+    rate = np.divide(came, seen, out=np.full(count, np.nan), where=seen > 0)
+    reach = min(12, count // 3)
+    padded = np.concatenate([np.full(reach, np.nan), rate, np.full(reach, np.nan)])
+    views = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    ordered = np.sort(views, axis=1)  # nan last
+    known = np.maximum((~np.isnan(views)).sum(1), 1)
+    level = ordered[np.arange(count), (known - 1) // 2]
+    middle = np.nanmedian(level)
+    if not middle > 0 or np.nanmin(level) <= 0.05 * middle:
+        return np.ones(n)
+    level = np.where(np.isnan(level), middle, level) / middle
+    return np.interp(np.arange(n), (np.arange(count) + 0.5) * block, level)
 
 
 def _counts(y: np.ndarray, mu: np.ndarray) -> bool:
