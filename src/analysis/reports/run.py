@@ -67,11 +67,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Done:
-    """What a command did: a record a report, which of them were up to date, and the index."""
+    """What a command did: a record a report, the ids of those that were up to date, and the site."""
 
     records: list[Record]
     current: set[str]
-    index: Path
+    site: Site
 
     @property
     def failed(self) -> list[Record]:
@@ -161,7 +161,7 @@ class _Runner:
                 raise
         order = [name for name, _ in broken] + [one.report.name for one in asked]
         records.sort(key=lambda record: order.index(record.report))
-        return Done(records, current, self.site.index)
+        return Done(records, current, self.site)
 
     def _fingerprint(self, one: Asked) -> str:
         values = {name: plain(value) for name, value in one.values.items()}
