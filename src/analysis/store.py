@@ -15,15 +15,16 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
+from analysis.arrow import schema, to_arrow, to_pandas
 from analysis.errors import UserError
+from analysis.query import TIMES, conditions, connect, moment, new_rows, quoted
 from analysis.settings import settings
-from analysis.tables import CONTENT, TABLES, Batch, Table, conform
+from analysis.tables import CONTENT, TABLES, Batch, Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -89,35 +90,35 @@ class Store:
         for name in [*chosen, *where]:
             if name not in table.dtypes:
                 raise UserError(f"{table.name} has no column {name!r}; it has: {', '.join(table.columns)}")
-        conditions, values = _conditions(where)
+        clauses, values = conditions(where)
         if as_of is not None and table.known_at:
-            conditions.append(f"{table.known_at} <= ?")
-            values.append(_moment(as_of))
-        clause = f" where {' and '.join(conditions)}" if conditions else ""
+            clauses.append(f"{table.known_at} <= ?")
+            values.append(moment(as_of))
+        clause = f" where {' and '.join(clauses)}" if clauses else ""
 
         def query() -> pa.Table:
             files = self._files(table)
             if not files:
-                return _schema(table).empty_table().select(chosen)
+                return schema(table).empty_table().select(chosen)
             names = ", ".join(f'"{name}"' for name in chosen)
-            sql = f"select {names} from read_parquet({_quoted(files)}){clause}"
-            return _connect().sql(sql, params=values).to_arrow_table()
+            sql = f"select {names} from read_parquet({quoted(files)}){clause}"
+            return connect().sql(sql, params=values).to_arrow_table()
 
-        return _to_pandas(_while_files_move(query), table)
+        return to_pandas(_while_files_move(query), table)
 
     def sql(self) -> duckdb.DuckDBPyConnection:
         """An in-memory DuckDB in which every table is a view of the store as it is now.
 
         Times are plain timestamps in UTC: DuckDB would show zoned ones in the machine's own zone.
         """
-        connection = _connect()
+        connection = connect()
         for table in TABLES.values():
             files = self._files(table)
-            rows = f"read_parquet({_quoted(files)})" if files else f"no_{table.name}"
+            rows = f"read_parquet({quoted(files)})" if files else f"no_{table.name}"
             if not files:
-                connection.register(rows, _schema(table).empty_table())
+                connection.register(rows, schema(table).empty_table())
             columns = ", ".join(
-                f'make_timestamp(epoch_us("{name}")) as "{name}"' if name in _TIMES else f'"{name}"'
+                f'make_timestamp(epoch_us("{name}")) as "{name}"' if name in TIMES else f'"{name}"'
                 for name in table.columns
             )
             connection.execute(f"create view {table.name} as select {columns} from {rows}")
@@ -139,7 +140,7 @@ class Store:
         A content whose title or publication time was unknown gets it when a later row knows it.
         """
         table = _table(table)
-        rows = _to_arrow(frame, table)
+        rows = to_arrow(frame, table)
         if rows.num_rows == 0:
             return _appended([], 0)
         appended = _retry(lambda: self._append_once(table, rows), f"append to {table.name}")
@@ -170,7 +171,7 @@ class Store:
 
         source = pa.Table.from_pandas(
             keys,
-            schema=pa.schema([_schema(table).field(name) for name in keys.columns]),
+            schema=pa.schema([schema(table).field(name) for name in keys.columns]),
             preserve_index=False,
         )
         match = " and ".join(f"t.{name} = s.{name}" for name in keys.columns)
@@ -242,7 +243,7 @@ class Store:
             ) from error
         # Statistics of other columns would keep words of purged rows in the log.
         skipping = {"delta.dataSkippingStatsColumns": table.known_at or "content_id"}
-        DeltaTable.create(self._uri(table), schema=_schema(table), mode="ignore", configuration=skipping)
+        DeltaTable.create(self._uri(table), schema=schema(table), mode="ignore", configuration=skipping)
 
     def _files(self, table: Table) -> list[str]:
         delta = self._delta(table)
@@ -253,7 +254,7 @@ class Store:
 
         delta = self._existing(table)
         files = delta.file_uris()
-        new = _new_rows(table, rows, files)
+        new = new_rows(table, rows, files)
         if new:
             # No retries inside: the commit stands only on top of the version that was searched.
             write_deltalake(
@@ -274,7 +275,7 @@ class Store:
         lacking = known[known["title"].isna() | known["published_at"].isna()]
         if lacking.empty:
             return
-        better = _to_pandas(rows, CONTENT).drop_duplicates("content_id").merge(lacking, on="content_id")
+        better = to_pandas(rows, CONTENT).drop_duplicates("content_id").merge(lacking, on="content_id")
         better = better[
             (better["title_y"].isna() & better["title_x"].notna())
             | (better["published_at_y"].isna() & better["published_at_x"].notna())
@@ -283,7 +284,7 @@ class Store:
             return
         better = better.rename(columns={"title_x": "title", "published_at_x": "published_at"})
         self._existing(CONTENT).merge(
-            _to_arrow(better[CONTENT.columns], CONTENT),
+            to_arrow(better[CONTENT.columns], CONTENT),
             "t.content_id = s.content_id",
             source_alias="s",
             target_alias="t",
@@ -312,131 +313,6 @@ def _table(table: Table | str) -> Table:
     if table not in TABLES:
         raise UserError(f"there is no table {table!r}; the tables are: {', '.join(TABLES)}")
     return TABLES[table]
-
-
-@cache
-def _schema(table: Table) -> pa.Schema:
-    import pyarrow as pa
-
-    schema = table.model.to_schema().columns
-    kinds = {"str": pa.string(), "float64": pa.float64(), "bool": pa.bool_()}
-    return pa.schema(
-        [
-            pa.field(name, kinds.get(str(dtype), pa.timestamp("us", "UTC")), nullable=schema[name].nullable)
-            for name, dtype in table.dtypes.items()
-        ]
-    )
-
-
-def _connect() -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    return duckdb.connect()
-
-
-def _quoted(files: list[str]) -> str:
-    return "[" + ", ".join("'" + file.replace("'", "''") + "'" for file in files) + "]"
-
-
-def _moment(value: Any) -> Any:
-    moment = pd.Timestamp(value)
-    moment = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
-    return moment.to_pydatetime()
-
-
-def _plain(value: Any) -> Any:
-    return _moment(value) if isinstance(value, pd.Timestamp) or hasattr(value, "isoformat") else value
-
-
-def _conditions(where: dict[str, Any]) -> tuple[list[str], list[Any]]:
-    conditions: list[str] = []
-    values: list[Any] = []
-    for name, wanted in where.items():
-        if isinstance(wanted, slice):
-            for bound, sign in ((wanted.start, ">="), (wanted.stop, "<")):
-                if bound is not None:
-                    conditions.append(f'"{name}" {sign} ?')
-                    values.append(_moment(bound) if name in _TIMES else bound)
-        elif isinstance(wanted, (list, tuple, set, pd.Series)):
-            conditions.append(
-                f'list_contains(?, "{name}")' if len(wanted) < 8 else f'"{name}" in (select unnest(?))'
-            )
-            values.append([_plain(value) for value in wanted])
-        else:
-            conditions.append(f'"{name}" = ?')
-            values.append(_plain(wanted))
-    return conditions, values
-
-
-_TIMES = {"published_at", "occurred_at", "observed_at", "start", "end"}
-
-
-def _to_arrow(frame: pd.DataFrame | pa.Table, table: Table) -> pa.Table:
-    import pyarrow as pa
-
-    if isinstance(frame, pd.DataFrame):
-        frame = pa.Table.from_pandas(conform(frame, table), schema=_schema(table), preserve_index=False)
-    else:
-        frame = frame.select(table.columns).cast(_schema(table))
-        _check(frame, table)
-    return frame
-
-
-def _check(rows: pa.Table, table: Table) -> None:
-    """The rules of the pandera models, on Arrow columns: for imports of millions of rows."""
-    import pyarrow.compute as pc
-
-    from analysis.tables import STATUSES
-
-    for field in _schema(table):
-        if not field.nullable and rows[field.name].null_count:
-            raise ValueError(
-                f"{table.name}.{field.name} must not be missing: {rows[field.name].null_count} rows"
-            )
-    if "status" in rows.column_names:
-        strange = set(pc.unique(rows["status"]).to_pylist()) - set(STATUSES)
-        if strange:
-            raise ValueError(f"{table.name}.status has unknown values: {sorted(strange)}")
-        observed = pc.equal(rows["status"], "observed")
-        if not pc.all(pc.equal(pc.is_valid(rows["value"]), observed), min_count=0).as_py():
-            raise ValueError(f"{table.name}.value must be known exactly when its status is observed")
-    if table.name == "intervals" and not pc.all(pc.greater(rows["end"], rows["start"]), min_count=0).as_py():
-        raise ValueError("intervals.end must be after start")
-
-
-def _to_pandas(rows: pa.Table, table: Table) -> pd.DataFrame:
-    frame = rows.to_pandas()
-    return frame.astype({name: table.dtypes[name] for name in frame.columns})
-
-
-def _new_rows(table: Table, rows: pa.Table, files: list[str]) -> list[int]:
-    """Positions of the first row of each key that is in none of the files, in order."""
-    import pyarrow as pa
-
-    key = ", ".join(f'"{name}"' for name in table.key)
-    connection = _connect()
-    connection.register(
-        "batch", rows.select(table.key).append_column("position", pa.array(range(rows.num_rows), pa.int64()))
-    )
-    sql = f"select {key}, min(position) as position from batch group by {key}"
-    if files:
-        # Equal keys are equal in time as well: Parquet's statistics let DuckDB skip other times.
-        span = ""
-        if table.known_at in table.key:
-            low, high = (end.isoformat() for end in _span(rows[table.known_at]))
-            span = f" where {table.known_at} between timestamptz '{low}' and timestamptz '{high}'"
-        known = f"select {key} from read_parquet({_quoted(files)}){span}"
-        match = " and ".join(f'batch."{name}" = known."{name}"' for name in table.key)
-        sql = f"select batch.position from ({sql}) batch anti join ({known}) known on {match}"
-    found = connection.sql(f"select position from ({sql}) order by position").to_arrow_table()
-    return found["position"].to_pylist()
-
-
-def _span(times: pa.ChunkedArray) -> tuple[Any, Any]:
-    import pyarrow.compute as pc
-
-    ends = pc.min_max(times).as_py()
-    return ends["min"], ends["max"]
 
 
 def _appended(new: list[int], total: int) -> Appended:

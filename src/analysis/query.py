@@ -1,0 +1,82 @@
+"""DuckDB over a table's Parquet files: conditions of a read, and which rows of a batch are new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.tables import Table
+
+TIMES = {"published_at", "occurred_at", "observed_at", "start", "end"}
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory."""
+    return duckdb.connect()
+
+
+def quoted(files: list[str]) -> str:
+    """File names as an SQL list."""
+    return "[" + ", ".join("'" + file.replace("'", "''") + "'" for file in files) + "]"
+
+
+def moment(value: Any) -> Any:
+    """A time as DuckDB takes it: zoned; one without a zone is UTC."""
+    time = pd.Timestamp(value)
+    time = time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
+    return time.to_pydatetime()
+
+
+def _plain(value: Any) -> Any:
+    return moment(value) if isinstance(value, pd.Timestamp) or hasattr(value, "isoformat") else value
+
+
+def conditions(where: dict[str, Any]) -> tuple[list[str], list[Any]]:
+    """``column=value``, ``[values]`` or ``slice(low, high)`` as SQL clauses and their values."""
+    clauses: list[str] = []
+    values: list[Any] = []
+    for name, wanted in where.items():
+        if isinstance(wanted, slice):
+            for bound, sign in ((wanted.start, ">="), (wanted.stop, "<")):
+                if bound is not None:
+                    clauses.append(f'"{name}" {sign} ?')
+                    values.append(moment(bound) if name in TIMES else bound)
+        elif isinstance(wanted, (list, tuple, set, pd.Series)):
+            clauses.append(
+                f'list_contains(?, "{name}")' if len(wanted) < 8 else f'"{name}" in (select unnest(?))'
+            )
+            values.append([_plain(value) for value in wanted])
+        else:
+            clauses.append(f'"{name}" = ?')
+            values.append(_plain(wanted))
+    return clauses, values
+
+
+def new_rows(table: Table, rows: pa.Table, files: list[str]) -> list[int]:
+    """Positions of the first row of each key that is in none of the files, in order."""
+    key = ", ".join(f'"{name}"' for name in table.key)
+    connection = connect()
+    connection.register(
+        "batch", rows.select(table.key).append_column("position", pa.array(range(rows.num_rows), pa.int64()))
+    )
+    sql = f"select {key}, min(position) as position from batch group by {key}"
+    if files:
+        # Equal keys are equal in time as well: Parquet's statistics let DuckDB skip other times.
+        span = ""
+        if table.known_at in table.key:
+            low, high = (end.isoformat() for end in _span(rows[table.known_at]))
+            span = f" where {table.known_at} between timestamptz '{low}' and timestamptz '{high}'"
+        known = f"select {key} from read_parquet({quoted(files)}){span}"
+        match = " and ".join(f'batch."{name}" = known."{name}"' for name in table.key)
+        sql = f"select batch.position from ({sql}) batch anti join ({known}) known on {match}"
+    found = connection.sql(f"select position from ({sql}) order by position").to_arrow_table()
+    return found["position"].to_pylist()
+
+
+def _span(times: pa.ChunkedArray) -> tuple[Any, Any]:
+    ends = pc.min_max(times).as_py()
+    return ends["min"], ends["max"]
