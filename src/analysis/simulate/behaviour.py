@@ -23,7 +23,8 @@ class Behaviour:
     delay_h, memory_h : hours after a share until its visits rise, and in which they halve
     tail : memory falls exponentially, or slowly as a power of time
     visits : visits an act of sharing brings, in the mean, when the piece is seen there
-    unseen : share of those visits when it is not (a submission that never reached the front page)
+    unseen : share of those visits when it is hardly seen (a submission that never reached the front
+        page, a post that nobody passed on)
     dark : share of its visits that arrive without a referrer
     ordinary : acts of sharing an unremarkable piece gets, in the median
     metrics : the card's metrics, the first being the sharing itself, with their ratio to it
@@ -41,7 +42,7 @@ class Behaviour:
     ordinary: float
     metrics: tuple[tuple[str, float], ...] = ()
     tail: Literal["exponential", "power"] = "exponential"
-    unseen: float = 1.0
+    unseen: float = 0.25
     kind: str = ""
     zone_h: int = -5
     office: bool = False

@@ -120,7 +120,7 @@ def bursts(rng: np.random.Generator, published: np.ndarray, begin: pd.Timestamp,
 
     episode = 0
     for piece, episodes in zip(order, PLANTED, strict=False):
-        first = max(published[piece] + rng.uniform(1, 6), 24.0 * 3)
+        first = max(published[piece] + rng.uniform(2, 120), 24.0 * 3)
         room = hours - 24 * 8 - first
         starts = first + np.array([0.0, room * 0.6])[: len(episodes)]
         if published[piece] < 0 and room > 0:  # an old piece is discovered on any day
