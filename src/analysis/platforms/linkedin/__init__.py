@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from analysis.platforms.card import Access, Card, Key, LifeEvent, Limit, LinkPolicy, Metric, Rule
 from analysis.platforms.contract import Ask, Plan, Session
@@ -86,3 +86,6 @@ def plan(asks: Sequence[Ask], session: Session) -> Plan:
 
 
 IMPORTS = {"creator": creator, "page": page}
+
+# its figures are by day
+AGES = (timedelta(days=1),)

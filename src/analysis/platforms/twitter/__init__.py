@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from analysis.platforms.card import Access, Card, Key, LifeEvent, Limit, LinkPolicy, Metric, Rule
 from analysis.platforms.contract import Ask, Plan, Session
@@ -106,3 +106,12 @@ def plan(asks: Sequence[Ask], session: Session) -> Plan:
 
 
 IMPORTS = {"archive": tweets, "analytics": analytics}
+
+# counts/recent looks back seven days by the hour, and each look costs: the early ages tell nothing more
+AGES = (
+    timedelta(hours=1),
+    timedelta(hours=6),
+    timedelta(hours=24),
+    timedelta(hours=48),
+    *(timedelta(days=n) for n in range(3, 31)),
+)
