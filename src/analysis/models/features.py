@@ -22,7 +22,7 @@ PARTS = (0.5, 0.25)
 
 
 def features(tracks: Tracks, item: np.ndarray, when: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """One row per (item, moment), and the columns' names. Moments before an item's first look are NaN rows."""
+    """One row per (item, moment), and the columns' names; a moment before the first look is a missing row."""
     start, i = tracks.start[item], tracks.index(item, when)
     seen = i >= start
     i = np.maximum(i, start)

@@ -26,7 +26,10 @@ HOUR = 3600.0
 AGES = np.array([1 / 6, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 120, 168]) * HOUR
 """Ages at which growth is learned, in seconds."""
 FEWEST = 10
-LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+ENOUGH = 300
+"""From here on quantiles of the past stand on their own."""
+LEVELS = (0.1, 0.5, 0.9)
+COLUMNS = ["horizon", "age", "items", "mean", "sd", "q10", "q50", "q90"]
 
 
 def pairs(tracks: Tracks, ages: np.ndarray, live: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +46,7 @@ def pairs(tracks: Tracks, ages: np.ndarray, live: bool = True) -> tuple[np.ndarr
 
 
 def learn(tracks: Tracks) -> pd.DataFrame:
-    """Growth factors by horizon and age: horizon, age (seconds), items, mean, and q10 ... q90 of the log ratio."""
+    """Growth by horizon and age (seconds): how many items, and their log ratio's mean, sd and quantiles."""
     rows = []
     for age in AGES:
         item, when = pairs(tracks, np.array([age]))
@@ -54,33 +57,55 @@ def learn(tracks: Tracks) -> pd.DataFrame:
             ratio = np.log1p(tracks.truth(item, when, horizon)) - np.log1p(value)
             ratio = ratio[np.isfinite(ratio)]
             if len(ratio) >= FEWEST:
-                row = {"horizon": horizon, "age": age, "items": len(ratio), "mean": float(ratio.mean())}
-                rows.append(
-                    row
-                    | dict(zip(("q10", "q25", "q50", "q75", "q90"), np.quantile(ratio, LEVELS), strict=True))
-                )
-    columns = ["horizon", "age", "items", "mean", "q10", "q25", "q50", "q75", "q90"]
-    return pd.DataFrame(rows, columns=columns)
+                row = {"horizon": horizon, "age": age, "items": len(ratio)}
+                row |= {"mean": ratio.mean(), "sd": ratio.std(ddof=1)}
+                rows.append(row | dict(zip(COLUMNS[5:], np.quantile(ratio, LEVELS), strict=True)))
+    return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(COLUMNS[1:], float))
+
+
+def pool(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Growth of several platforms as one, for a platform that has no past of its own.
+
+    The spread is that within platforms and that between them; with one platform alone the second is
+    unknown and the first is doubled.
+    """
+    known = [table for table in tables if len(table)]
+    if not known:
+        return pd.DataFrame(columns=COLUMNS).astype(dict.fromkeys(COLUMNS[1:], float))
+    rows = []
+    for (horizon, age), part in pd.concat(known).groupby(["horizon", "age"], sort=True):
+        weight = part["items"] / part["items"].sum()
+        mean, within = float((part["mean"] * weight).sum()), float((part["sd"] ** 2 * weight).sum())
+        between = float(((part["mean"] - mean) ** 2 * weight).sum()) if len(part) > 1 else 3 * within
+        sd = float(np.sqrt(within + between))
+        reach = 1.2816 * sd  # the normal's 90 % point
+        rows.append([horizon, age, part["items"].sum(), mean, sd, max(mean - reach, 0.0), mean, mean + reach])
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def extrapolate(table: pd.DataFrame, horizon: str, age: np.ndarray, value: np.ndarray) -> pd.DataFrame:
-    """The yardstick's forecast: items (past ones it rests on), forecast (by the mean), q10 ... q90.
+    """The yardstick's forecast of items at an age (seconds) and value: items, forecast, q10, q50, q90.
 
-    Missing where the age lies more than a quarter outside the ages learned from.
+    ``items`` is how many past ones it rests on. The 80 % interval is the wider of the past quantiles and
+    Student's prediction interval, so few past items give a wide one. Missing where the age lies more
+    than a quarter outside the ages learned from.
     """
+    from scipy.special import stdtrit
+
     grid = table[table["horizon"] == horizon].sort_values("age")
-    out = pd.DataFrame(
-        index=np.arange(len(age)),
-        columns=["items", "forecast", "q10", "q25", "q50", "q75", "q90"],
-        dtype=float,
-    )
+    names = ["items", "forecast", "q10", "q50", "q90"]
     if grid.empty:
-        return out.assign(items=0.0)
-    place = np.log(np.maximum(age, 1.0))
-    known = np.log(grid["age"].to_numpy())
+        return pd.DataFrame(np.nan, index=np.arange(len(age)), columns=names).assign(items=0.0)
+    place, known = np.log(np.maximum(age, 1.0)), np.log(grid["age"].to_numpy())
     inside = (place >= known[0] - 0.25) & (place <= known[-1] + 0.25)
-    out["items"] = np.where(inside, np.interp(place, known, grid["items"]), 0.0)
-    for name, column in [("forecast", "mean"), *[(q, q) for q in ("q10", "q25", "q50", "q75", "q90")]]:
-        ratio = np.interp(place, known, grid[column])
-        out[name] = np.where(inside, np.expm1(np.log1p(value) + ratio), np.nan)
-    return out
+    at = {name: np.interp(place, known, grid[name]) for name in COLUMNS[2:]}
+    reach = stdtrit(np.maximum(at["items"] - 1, 1), 0.9) * at["sd"] * np.sqrt(1 + 1 / at["items"])
+    few = at["items"] < ENOUGH
+    ratio = {
+        "forecast": at["mean"],
+        "q10": np.where(few, np.minimum(at["q10"], np.maximum(at["mean"] - reach, 0.0)), at["q10"]),
+        "q50": at["q50"],
+        "q90": np.where(few, np.maximum(at["q90"], at["mean"] + reach), at["q90"]),
+    }
+    out = {k: np.where(inside, np.expm1(np.log1p(value) + r), np.nan) for k, r in ratio.items()}
+    return pd.DataFrame({"items": np.where(inside, at["items"], 0.0)} | out)[names]

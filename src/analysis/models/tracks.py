@@ -232,8 +232,9 @@ def _tracks(
 
 
 def _key(item: np.ndarray, seconds: np.ndarray) -> np.ndarray:
-    # 2^33 seconds are 272 years: items never touch, and a double still holds the microseconds' order
-    return np.asarray(item, dtype=float) * 2.0**33 + np.clip(seconds, 0.0, 2.0**33 - 1)
+    # whole milliseconds, so that keys of the same look are equal; 2^43 ms are 278 years: items never touch
+    milliseconds = np.clip(np.nan_to_num(seconds) * 1000.0, -1.0, 2.0**43 - 2)
+    return np.asarray(item, dtype=np.int64) * 2**43 + np.floor(milliseconds).astype(np.int64) + 1
 
 
 def _seconds(times: pd.Series) -> np.ndarray:

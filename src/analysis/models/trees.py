@@ -85,7 +85,7 @@ def learn(
 
 
 @njit(cache=True)
-def _walk(rows, base, roots, feature, threshold, left, right, missing_left, value, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _walk(rows, base, roots, feature, threshold, left, right, missing_left, value, out):  # type: ignore[no-untyped-def]
     for r in range(rows.shape[0]):
         total = base
         for root in roots:

@@ -1,0 +1,288 @@
+"""What an item will reach: a distribution learned from its platform's past, calibrated on the newest of it.
+
+Question. An item has this track at this moment. What will it reach at twice its age, at 24 hours, at
+7 days and in the end, and how sure is that?
+
+Formula. The log ratio of later to present value (N + 1, so that 0 is a value) is learned by gradient
+boosting with quantile loss, from what features.py may see, on past items at a grid of ages. The older
+four fifths of the past are learned from. On the newest fifth the distribution is calibrated: per age
+and quarter of predicted size, the lower and the upper bound are each moved until one tenth of those
+items lies beyond it (conformalized quantile regression, Mondrian), and the median until half do. The
+single number ("forecast") is the level of the distribution, at or somewhat below its median, that had
+the smallest median absolute percentage error there: skewed growth makes it differ from the median.
+
+With fewer than 300 settled items on a platform its own growth factors stand in ("typical"), with fewer
+than 10 those of all platforms pooled ("pooled", wider). The classical extrapolation (growth.py) always
+stands beside as the yardstick.
+
+Assumptions. The near future of a platform is like its newest past. An item is forecast while it is
+followed. Coverage holds on average over items of a kind, not for each.
+
+Abstains for an item looked at only once, and for a horizon of which no past item tells.
+
+Sources. Y. Romano, E. Patterson, E. Candes: Conformalized quantile regression, NeurIPS 2019, algorithm
+1; V. Vovk: Conditional validity of inductive conformal predictors, ACML 2012 (Mondrian).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.models import growth
+from analysis.models.features import features
+from analysis.models.tracks import HORIZONS, Tracks
+from analysis.models.trees import Trees, learn
+
+VERSION = "forecast 1.0"
+AGES = np.array([0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 18, 24, 48]) * 3600.0
+ENOUGH = 300
+"""Settled past items from which a platform is learned rather than pooled."""
+NEWEST = 0.2
+"""Share of the past, the newest, kept for calibration."""
+LEVELS = (0.1, 0.4, 0.5, 0.9)
+LEANS = np.linspace(-0.5, 1.0, 7)
+"""Where the single number may lie: 0 is the 40 % level, 1 the median."""
+CELL = 40
+"""Fewest calibration items in a cell; below, the age's, then the horizon's own margins hold."""
+MARGINS = ["horizon", "age", "above", "lower", "middle", "upper", "lean", "items"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained forecast of one platform's metric.
+
+    growth, pooled : growth factors of this platform and of all together
+    heads : horizon -> level -> trees; empty where there was too little past
+    margins : calibration per horizon, age and predicted size: ``above`` (log size from which a cell
+        holds), what to add to each bound and the median, the lean, and items it rests on
+    trained : what it was trained on: until, first, items, rows, hash of the data, versions of tables
+    """
+
+    platform: str
+    metric: str
+    growth: pd.DataFrame
+    pooled: pd.DataFrame
+    names: tuple[str, ...] = ()
+    heads: dict[str, dict[float, Trees]] = field(default_factory=dict)
+    margins: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=MARGINS))
+    trained: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name and version, as a forecast carries it."""
+        until = str(self.trained.get("until", "never"))[:10]
+        return f"{VERSION} {self.platform} {self.metric} to {until} ({str(self.trained.get('hash', ''))[:8]})"
+
+
+def train(
+    tracks: Tracks,
+    platform: str,
+    metric: str,
+    pooled: pd.DataFrame | None = None,
+    seed: int = 0,
+    versions: dict[str, int] | None = None,
+) -> Model:
+    """Learn a platform's forecast from everything in ``tracks``, which holds nothing after its ``until``.
+
+    Parameters
+    ----------
+    tracks
+        Built with ``as_of`` the cut-off: later rows are not in it, so they cannot be learned from.
+    pooled
+        Growth of all platforms (``growth.pool``), for horizons of which this one's past tells nothing.
+    versions
+        The store's table versions, kept with the model.
+    """
+    table = growth.learn(tracks)
+    heads: dict[str, dict[float, Trees]] = {}
+    margins: list[list[Any]] = []
+    names: list[str] = []
+    item, when = growth.pairs(tracks, AGES)
+    rows = 0
+    if len(item):
+        matrix, names = features(tracks, item, when)
+        order = np.argsort(tracks.first, kind="stable")
+        newest = np.zeros(len(tracks), dtype=bool)
+        newest[order[int(len(order) * (1 - NEWEST)) :]] = True
+        for horizon in HORIZONS:
+            target = np.log1p(tracks.truth(item, when, horizon)) - matrix[:, names.index("value")]
+            known = np.isfinite(target) & _ahead(tracks, item, when, horizon)
+            if len(np.unique(item[known])) < ENOUGH:
+                continue
+            old, new = known & ~newest[item], known & newest[item]
+            if min(len(np.unique(item[old])), len(np.unique(item[new]))) < CELL:
+                continue
+            size = int(old.sum())
+            rows = max(rows, size)
+            # small pasts get small trees: a leaf of about a thousandth, never under 20 rows
+            smallest, large = int(np.clip(size / 1000, 20, 100)), size > 20_000
+            heads[horizon] = {
+                level: learn(
+                    matrix[old],
+                    target[old],
+                    level,
+                    300 if large else 120,
+                    63 if large else 15,
+                    smallest,
+                    seed,
+                )
+                for level in LEVELS
+            }
+            age = when[new] - tracks.first[item[new]]
+            margins += _calibrate(horizon, heads[horizon], matrix[new], target[new], age, names)
+    trained = {
+        "until": _iso(tracks.until),
+        "first": _iso(float(tracks.first.min())) if len(tracks) else "",
+        "items": len(tracks),
+        "rows": rows,
+        "hash": _hash(tracks, seed),
+        "seed": seed,
+        "versions": versions or {},
+    }
+    empty = growth.pool([])
+    return Model(
+        platform, metric, table, empty if pooled is None else pooled, tuple(names), heads,
+        pd.DataFrame(margins, columns=MARGINS), trained,
+    )  # fmt: skip
+
+
+def predict(model: Model, tracks: Tracks, item: np.ndarray, when: np.ndarray, horizon: str) -> pd.DataFrame:
+    """The forecast of items at moments, from what was known then.
+
+    Returns
+    -------
+    DataFrame
+        One row per (item, moment): value (known then); forecast (the single number), q10, q50, q90;
+        yardstick, yardstick_q10, yardstick_q90; basis: learned, typical, pooled or none.
+    """
+    age = when - tracks.first[item]
+    value = tracks.known(item, when)
+    own = growth.extrapolate(model.growth, horizon, age, value)
+    pooled = growth.extrapolate(model.pooled, horizon, age, value)
+    mine = own["items"].to_numpy() > 0
+    base = own.where(pd.Series(mine), pooled, axis=0)
+    basis = np.where(mine, "typical", np.where(pooled["items"] > 0, "pooled", "none")).astype(object)
+    out = pd.DataFrame({"value": value})
+    for name in ("forecast", "q10", "q50", "q90"):
+        out[name] = base[name].to_numpy()
+    out["yardstick"], out["yardstick_q10"], out["yardstick_q90"] = (
+        base[c].to_numpy() for c in ("forecast", "q10", "q90")
+    )
+    # learned only for ages between those it was learned at: trees do not extrapolate
+    cells = model.margins[model.margins["horizon"] == horizon]
+    if horizon in model.heads and len(cells) and len(item):
+        learned = (age >= cells["age"].min() * 0.75) & (age <= cells["age"].max() * 1.34)
+        learned &= tracks.index(item, when) > tracks.start[item]
+        if learned.any():
+            matrix, names = features(tracks, item[learned], when[learned])
+            matrix = _aligned(matrix, names, model.names)
+            levels = {level: trees.predict(matrix) for level, trees in model.heads[horizon].items()}
+            ratios = _adjust(cells, levels, np.log1p(value[learned]), age[learned])
+            for name, ratio in ratios.items():
+                out.loc[learned, name] = np.maximum(np.expm1(np.log1p(value[learned]) + ratio), 0.0)
+            basis[learned] = "learned"
+    ahead = _ahead(tracks, item, when, horizon) & (tracks.index(item, when) > tracks.start[item])
+    out.loc[~ahead, out.columns[1:]] = np.nan
+    return out.assign(basis=np.where(ahead, basis, "none"))
+
+
+def _ahead(tracks: Tracks, item: np.ndarray, when: np.ndarray, horizon: str) -> np.ndarray:
+    age = HORIZONS[horizon]
+    return np.ones(len(item), dtype=bool) if age is None else when - tracks.first[item] < age
+
+
+def _aligned(matrix: np.ndarray, names: list[str], wanted: tuple[str, ...]) -> np.ndarray:
+    """The columns a model was learned with; one that is not measured now is missing, not 0."""
+    out = np.full((len(matrix), len(wanted)), np.nan)
+    at = {name: i for i, name in enumerate(names)}
+    for j, name in enumerate(wanted):
+        if name in at:
+            out[:, j] = matrix[:, at[name]]
+    return out
+
+
+def _calibrate(
+    horizon: str,
+    heads: dict[float, Trees],
+    matrix: np.ndarray,
+    target: np.ndarray,
+    age: np.ndarray,
+    names: list[str],
+) -> list[list[Any]]:
+    levels = {level: trees.predict(matrix) for level, trees in heads.items()}
+    size = matrix[:, names.index("value")] + levels[0.5]
+    rows = []
+    for at in AGES:
+        mine = age == at
+        if mine.sum() < CELL:
+            continue
+        # the lean rests on the ages next to it as well: one number, so more items and less chance
+        near = np.abs(np.log(age / at)) < 0.45
+        lean = _lean({k: v[near] for k, v in levels.items()}, target[near])
+        edges = np.quantile(size[mine], [0.25, 0.5, 0.75]) if mine.sum() >= 4 * CELL else []
+        cell = np.searchsorted(edges, size)
+        for k, above in enumerate([-np.inf, *edges]):
+            part = mine & (cell == k)
+            margins = (
+                _reach(levels[0.1][part] - target[part], 0.9),
+                float(np.median(target[part] - levels[0.5][part])),
+                _reach(target[part] - levels[0.9][part], 0.9),
+            )
+            rows.append([horizon, at, float(above), *margins, lean, int(part.sum())])
+    return rows
+
+
+def _reach(scores: np.ndarray, level: float) -> float:
+    """The conformal quantile: the score that a new one stays under with at least the level's chance."""
+    n = len(scores)
+    return float(np.sort(scores)[min(int(np.ceil((n + 1) * level)), n) - 1])
+
+
+def _lean(levels: dict[float, np.ndarray], target: np.ndarray) -> float:
+    if len(target) < ENOUGH:
+        return 1.0
+    errors = [
+        np.median(np.abs(np.expm1(levels[0.4] + lean * (levels[0.5] - levels[0.4]) - target)))
+        for lean in LEANS
+    ]
+    return float(LEANS[int(np.argmin(errors))])
+
+
+def _adjust(
+    cells: pd.DataFrame, levels: dict[float, np.ndarray], logs: np.ndarray, age: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Calibrated log ratios of the nearest age's cell that holds the predicted size."""
+    ages = np.sort(cells["age"].unique())
+    nearest = ages[np.abs(np.log(age)[:, None] - np.log(ages)[None, :]).argmin(1)]
+    size = logs + levels[0.5]
+    shift = np.zeros((len(age), 4))
+    for at in np.unique(nearest):
+        part = cells[cells["age"] == at].sort_values("above")
+        mine = nearest == at
+        row = np.searchsorted(part["above"].to_numpy(), size[mine], side="right") - 1
+        shift[mine] = part[["lower", "middle", "upper", "lean"]].to_numpy(float)[row]
+    middle = levels[0.5] + shift[:, 1]
+    low = np.minimum(levels[0.1] - shift[:, 0], middle)
+    high = np.maximum(levels[0.9] + shift[:, 2], middle)
+    point = levels[0.4] + shift[:, 3] * (levels[0.5] - levels[0.4])
+    return {"forecast": np.clip(point, low, high), "q10": low, "q50": middle, "q90": high}
+
+
+def _hash(tracks: Tracks, seed: int) -> str:
+    digest = hashlib.sha256(
+        json.dumps([VERSION, seed, list(map(str, tracks.items[:1])), tracks.until]).encode()
+    )
+    for array in (tracks.key, tracks.value, *[tracks.others[k] for k in sorted(tracks.others)]):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update("\n".join(map(str, tracks.items)).encode())
+    return digest.hexdigest()
+
+
+def _iso(seconds: float) -> str:
+    return pd.Timestamp(seconds, unit="s", tz="UTC").isoformat() if seconds else ""
