@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -89,6 +90,8 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
                     session.done(ask)
         except Unknown as error:
             why |= dict.fromkeys((ask for ask in asks if ask not in answered and ask not in why), error)
+        finally:
+            instance.client.session.close()
     for ask in asks:
         if ask not in answered:
             session.unknown(ask, why.get(ask) or Unknown("suppressed", NOT_TRENDING))
@@ -263,7 +266,8 @@ class _Instance:
             return method(*args, **kwargs)
         except errors.MastodonRatelimitError:
             reset = self.client.ratelimit_reset
-            wait = max(0.0, reset - self.session.now().timestamp()) if reset else None
+            # dated by the client, which knows the machine's clock
+            wait = max(0.0, reset - time.time()) if reset else None
             raise passing(self.session.failure(429, retry_after=wait, detail=self.host)) from None
         except errors.MastodonNetworkError:
             raise passing(

@@ -23,7 +23,7 @@ CARD = Card(
         Metric("reply", "posts", "event", f"a reply that carries the link{_BOUND}", "submissions"),
         Metric("quote", "posts", "event", f"a post that quotes a post with the link{_BOUND}", "quotes"),
         Metric("like", "likes", "event", f"one like of a post with the link{_BOUND}", "likes"),
-        Metric("repost", "reposts", "event", f"one repost of such a post, from the stream{_BOUND}", "reposts"),
+        Metric("repost", "reposts", "event", f"one repost of such a post (stream){_BOUND}", "reposts"),
         Metric("submissions", "posts", "reading", "posts with the URL that search finds; it hides some",
                "submissions", cumulative=False),
         Metric("likes", "likes", "reading", "likes of a post, as the AppView counts them", "likes"),

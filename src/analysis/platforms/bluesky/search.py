@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -27,17 +28,17 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
     """
     if not asks:
         return
-    call = _caller(session)
-    for ask in asks:
-        try:
-            yield from _Posts(ask, session, call).steps()
-        except Unknown as error:
-            # a fault of this ask alone leaves the others whole; anything else holds for all
-            if error.status != "failed" or error.passing:
-                raise
-            session.unknown(ask, error)
-        else:
-            session.done(ask)
+    with _caller(session) as call:
+        for ask in asks:
+            try:
+                yield from _Posts(ask, session, call).steps()
+            except Unknown as error:
+                # a fault of this ask alone leaves the others whole; anything else holds for all
+                if error.status != "failed" or error.passing:
+                    raise
+                session.unknown(ask, error)
+            else:
+                session.done(ask)
 
 
 class _Posts:
@@ -210,10 +211,12 @@ class _Posts:
         self.session.save(f"post {native}", content)
 
 
-def _caller(session: Session) -> Callable[[str, dict[str, Any]], Any]:
+@contextmanager
+def _caller(session: Session) -> Iterator[Callable[[str, dict[str, Any]], Any]]:
     """A function that asks one method and gives its decoded answer, logged in."""
     import httpx
     from atproto import Client, Request
+    from atproto_client.models.dot_dict import DotDict
 
     handle = session.key("handle").get_secret_value()
     password = session.key("app_password").get_secret_value()
@@ -222,21 +225,20 @@ def _caller(session: Session) -> Callable[[str, dict[str, Any]], Any]:
         request=Request(timeout=httpx.Timeout(float(getattr(session, "timeout", 30.0)))),
     )
     client.request.add_additional_header("User-Agent", session.user_agent)
-    patiently(
-        session,
-        lambda: _once(session, lambda: client.login(handle, password, fetch_bsky_profile=False)),
-    )
 
     def call(method: str, params: dict[str, Any]) -> Any:
-        answer = patiently(
-            session,
-            lambda: _once(session, lambda: client.invoke_query(method, params=params)),
-        )
+        asked: Any = DotDict(params)
+        answer = patiently(session, lambda: _once(session, lambda: client.invoke_query(method, params=asked)))
         if not isinstance(answer.content, dict):
             raise passing(Unknown("failed", f"{method} answered something that is no JSON object"))
         return answer.content
 
-    return call
+    try:
+        login = partial(client.login, handle, password, fetch_bsky_profile=False)
+        patiently(session, lambda: _once(session, login))
+        yield call
+    finally:
+        client.request.close()
 
 
 def _once(session: Session, ask: Callable[[], Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -61,16 +62,19 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
     given back. Posts that X says do not exist any more go to ``Batch.gone``.
     """
     client = _client(session)
-    for ask in asks:
-        if ask.kind in ("url", "site"):
-            yield from _each_alone(ask, session, lambda ask=ask: _mentions(ask, session, client))  # type: ignore[misc]
-    for ask in asks:
-        if ask.kind == "account":
-            yield from _each_alone(ask, session, lambda ask=ask: _timeline(ask, session, client))  # type: ignore[misc]
-    for price in (OWNED_DOLLARS, POST_DOLLARS):
-        items = [ask for ask in asks if ask.kind == "item" and _price(ask) == price]
-        for start in range(0, len(items), IDS_AT_ONCE):
-            yield from _items(items[start : start + IDS_AT_ONCE], price, session, client)
+    try:
+        for ask in asks:
+            if ask.kind in ("url", "site"):
+                yield from _each_alone(ask, session, partial(_mentions, ask, session, client))
+        for ask in asks:
+            if ask.kind == "account":
+                yield from _each_alone(ask, session, partial(_timeline, ask, session, client))
+        for price in (OWNED_DOLLARS, POST_DOLLARS):
+            items = [ask for ask in asks if ask.kind == "item" and _price(ask) == price]
+            for start in range(0, len(items), IDS_AT_ONCE):
+                yield from _items(items[start : start + IDS_AT_ONCE], price, session, client)
+    finally:
+        client.session.close()
 
 
 def _price(ask: Ask) -> float:
