@@ -117,7 +117,7 @@ def reach(r, w, a, b, low, high, sign):  # type: ignore[no-untyped-def]
                 top = i
     mean = mean / max(count, 1)
     rise = min(1.5, 0.5 * max(mean, 0.2))
-    fade = min(0.5, 0.5 * max(mean, 0.2))
+    fade = min(0.75, 0.5 * max(mean, 0.2))
     onset, walk, best = top, 0.0, 0.0
     for i in range(top - 1, low, -1):
         if w[i] == 0:

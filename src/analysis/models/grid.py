@@ -69,15 +69,36 @@ def to_times(micros: np.ndarray) -> pd.DatetimeIndex:
 
 def micros(times: Any) -> np.ndarray:
     """Times as microseconds since 1970 UTC; naive times are read as UTC."""
-    index = pd.DatetimeIndex(pd.to_datetime(times, utc=True))
+    try:
+        index = pd.DatetimeIndex(pd.to_datetime(times, utc=True))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"times are expected, such as 2021-06-01T12:00Z; {error}") from error
+    if index.hasnans:
+        raise UserError("a time is missing; every row needs one")
     return index.as_unit("us").asi8
+
+
+def known_at(series: pd.DataFrame, as_of: Any) -> pd.DataFrame:
+    """The rows that were known at a moment (None: all of them).
+
+    A bucket is known when it was over by then (its end, or its start plus the cadence seen so far) and,
+    where the frame has ``observed_at``, when it had been read by then.
+    """
+    if as_of is None or not len(series):
+        return series
+    now = int(micros([pd.Timestamp(as_of)])[0])
+    start = micros(series["start"])
+    if "end" in series:
+        use = micros(series["end"]) <= now
+    else:
+        use = start + _cadence(np.unique(start[start <= now]), None) <= now
+    if "observed_at" in series:
+        use &= micros(series["observed_at"]) <= now
+    return series[use]
 
 
 def lay(series: pd.DataFrame, as_of: Any = None) -> Grid:
     """The series on its grid, as it was known at ``as_of`` (None: all of it).
-
-    A bucket is known at a moment when it was over by then (its end, or its start plus one cadence)
-    and, where the frame has ``observed_at``, when it had been read by then.
 
     Raises
     ------
@@ -90,6 +111,7 @@ def lay(series: pd.DataFrame, as_of: Any = None) -> Grid:
             f"a series needs the columns start and value; missing: {', '.join(missing)} "
             f"(it has {', '.join(map(str, series.columns)) or 'none'})"
         )
+    series = known_at(series, as_of)
     t = micros(series["start"])
     try:
         y = np.array(series["value"].to_numpy(dtype=np.float64, na_value=np.nan))
@@ -97,25 +119,15 @@ def lay(series: pd.DataFrame, as_of: Any = None) -> Grid:
         raise UserError(f"a series' value must be numbers, missing where unknown: {error}") from error
     y[~np.isfinite(y)] = np.nan
     end = micros(series["end"]) if "end" in series else None
+    duplicates = 0
     if len(t) > 1 and not np.all(t[1:] > t[:-1]):
-        order = np.argsort(t, kind="stable")
-        t, y = t[order], y[order]
-        end = end[order] if end is not None else None
-        seen = np.isin(np.arange(len(t)), _first_known(t, y))
-    else:
-        order, seen = np.arange(len(t)), np.ones(len(t), bool)
-    duplicates = int(len(seen) - seen.sum())
-    t, y = t[seen], y[seen]
-    end = end[seen] if end is not None else None
+        first = _first_known(t, y)
+        duplicates = len(t) - len(first)
+        t, y = t[first], y[first]
+        end = end[first] if end is not None else None
+    if end is not None and np.any(end <= t):
+        raise UserError("a bucket must end after it starts; check the columns start and end")
     cadence = _cadence(t, end)
-    if as_of is not None and len(t):
-        now = int(micros([pd.Timestamp(as_of)])[0])
-        known = (end if end is not None else t + cadence) <= now
-        if "observed_at" in series:
-            known &= micros(series["observed_at"])[order][seen] <= now
-        t, y = t[known], y[known]
-        end = end[known] if end is not None else None
-        cadence = _cadence(t, end)
     negative = int((y < 0).sum())
     y[y < 0] = np.nan
     width = (end - t) / cadence if end is not None else np.ones(len(t))
