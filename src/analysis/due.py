@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from analysis.platforms.contract import Ask
-from analysis.urls import content_id
+from analysis.urls import canonical, content_id
 from analysis.watchlist import Watchlist
 
 if TYPE_CHECKING:
@@ -79,7 +79,11 @@ def due(module: ModuleType, watchlist: Watchlist, store: Store, marks: Marks, no
     noted: set[Ask] = set()
     looks = _looks(store, platform, now - ages[-1] - DAY)
 
+    takes = getattr(module, "takes", lambda ask: True)
+
     def consider(ask: Ask, base: datetime | None, last: datetime | None, tried: datetime | None) -> None:
+        if not takes(ask):
+            return
         if base is None or is_due(base, last, now, ages):
             asks.append(ask)
             if tried is None or is_due(base or tried, tried, now, ages):
@@ -88,7 +92,7 @@ def due(module: ModuleType, watchlist: Watchlist, store: Store, marks: Marks, no
     if "url" in kinds:
         for url in watchlist.urls:
             key = content_id(url)
-            ask = Ask("url", url, key, url, watchlist.since)
+            ask = Ask("url", canonical(url), key, url, watchlist.since)
             first, last = marks.get(mark(ask), (None, None))
             seen, read, tried = looks.whole.get(key, (None, None, None))
             if read is None and last is None:
@@ -105,7 +109,7 @@ def due(module: ModuleType, watchlist: Watchlist, store: Store, marks: Marks, no
         if a.platform == platform
     ]
     for ask in wide:
-        if ask.kind not in kinds:
+        if ask.kind not in kinds or not takes(ask):
             continue
         _, last = marks.get(mark(ask), (None, None))
         if last is None or now - last >= ages[0]:
@@ -114,7 +118,7 @@ def due(module: ModuleType, watchlist: Watchlist, store: Store, marks: Marks, no
             if tried is None or now - tried >= DAY:
                 noted.add(ask)
     if "item" in kinds:
-        urls = set(watchlist.urls)
+        urls = {canonical(url) for url in watchlist.urls}
         for row in looks.items.itertuples():
             if not _watched(row, watchlist, urls, platform):
                 continue
@@ -179,8 +183,8 @@ def _watched(row: Any, watchlist: Watchlist, urls: set[str], platform: str) -> b
     site = row.site if isinstance(row.site, str) else ""
     if any(site == s or site.endswith("." + s) for s in watchlist.sites):
         return True
-    named = row.community.casefold() if isinstance(row.community, str) else None
-    return any(c.platform == platform and c.name.casefold() == named for c in watchlist.communities)
+    named = row.community.casefold().split(",") if isinstance(row.community, str) else []
+    return any(c.platform == platform and c.name.casefold() in named for c in watchlist.communities)
 
 
 def _account_kind(observer: Any) -> Literal["business", "private"] | None:

@@ -6,6 +6,27 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from analysis.store import Store
+
+
+def folder(store: Store) -> Path:
+    """Where a store's places are."""
+    return store.path / ".collect"
+
+
+def saved_places(store: Store, platform: str) -> dict[str, str]:
+    """A platform's saved places; none where nothing was collected yet."""
+    file = folder(store) / f"{platform}.sqlite"
+    if not file.exists():
+        return {}
+    places = Places(file)
+    try:
+        return places.all()
+    finally:
+        places.close()
 
 
 class Places:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis import platforms
 from analysis.errors import UserError
+from analysis.places import saved_places
 from analysis.platforms.client import Connection
 from analysis.platforms.contract import Ask, Unknown
 from analysis.platforms.pace import Clock, Pace, state_folder
@@ -60,6 +61,7 @@ def purge(
                 asks = _stored(store, name)
                 asked = len(asks)
                 desk = Connection(module.CARD, tell=tell, pace=pace, clock=clock, contact=settings().contact)
+                desk.places.update(saved_places(store, name))
                 try:
                     for batch in module.fetch(asks, desk) if asks else ():
                         store.append_batch(batch)

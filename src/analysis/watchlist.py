@@ -57,7 +57,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Watchlist:
-    """What to ask about; URLs canonical, hosts without ``www.``."""
+    """What to ask about; URLs as the user spells them, each content once; hosts without ``www.``."""
 
     sites: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
@@ -107,7 +107,7 @@ class _Reader:
         named = data.get("platforms")
         found = Watchlist(
             sites=_once(self.host(v) for v in self.texts(data, "sites")),
-            urls=_once(self.url(v) for v in self.texts(data, "urls")),
+            urls=tuple({self.url(v): v for v in reversed(self.texts(data, "urls"))}.values())[::-1],
             platforms=None
             if named is None
             else _once(self.platform("platforms", v) for v in self.texts(data, "platforms")),

@@ -6,6 +6,8 @@ A module beside this file offers, next to its ``CARD``:
 * ``fetch(asks, session) -> Iterator[Batch]``: every row exactly as the platform gives it.
 * ``plan(asks, session) -> Plan``: what ``fetch`` would request and cost, asking nobody.
 * ``IMPORTS: dict[str, Callable[[Path], Iterator[Batch]]]``: the platform's own exports, by format.
+* ``takes(ask) -> bool``: which asks of those kinds make sense here (a video's URL, an article's);
+  all of them where it is missing.
 * ``AGES: tuple[timedelta, ...]``: its own set ages, where the default ones make no sense.
 * ``SWEEPS = True``: its rules demand that deletions are followed, so `virality purge` asks about
   every stored item (as Asks of kind "item"; ``Batch.gone`` names those that are no more).
@@ -54,7 +56,7 @@ class Ask:
     value : canonical URL, host, community, account, or the item's native id
     content_id : the content its rows belong to; a site's is that of its root URL; None for
         communities and accounts, whose items each carry their own
-    url : canonical URL of that content, where there is one
+    url : URL of that content as the watchlist spells it, for platforms that match URLs literally
     since : nothing older is wanted; None: as far back as the platform goes
     account_kind : business or private, for accounts and their items; the two are never mixed
     """

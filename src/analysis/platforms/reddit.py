@@ -262,7 +262,7 @@ def _submissions(listing: Any) -> list[Any]:
 
     if not isinstance(listing, praw.models.ListingGenerator | Listing):
         raise TypeError("no listing")
-    return [thing for thing in listing if isinstance(thing, praw.models.Submission)]
+    return [thing for thing in iter(listing) if isinstance(thing, praw.models.Submission)]
 
 
 def _url(reddit: praw.Reddit, ask: Ask, session: Session) -> Iterator[Batch]:
