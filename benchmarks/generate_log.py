@@ -1,6 +1,6 @@
 """A made-up access log whose truth is known: who came from where, and which lines are machines.
 
-``python -m benchmarks.generate_log FILE --lines 5000000 --days 14`` writes combined lines in the order
+``python -m benchmarks.generate_log FILE --lines 5000000 --days 7`` writes combined lines in the order
 of time. The mix is a mid-size blog's: per hundred lines about 20 pages read by people, 55 files those
 pages need, 18 requests of declared crawlers, 2 of referrer spam, 3 of unmarked scripts in bursts, 2
 refused or posted. Pages, agents and referring threads follow Zipf's law.
@@ -132,7 +132,7 @@ def _times(rng: np.random.Generator, size: int, days: int) -> np.ndarray:
     return day * 86400 + hour * 3600 + rng.integers(0, 3600, size)
 
 
-def make(lines: int, days: int = 14, seed: int = 0, start: str = "2026-03-02", pages: int = 4000) -> Log:
+def make(lines: int, days: int = 7, seed: int = 0, start: str = "2026-03-02", pages: int = 1500) -> Log:
     """About ``lines`` combined lines over ``days`` days from ``start`` (UTC), in the order of time."""
     rng = np.random.default_rng(seed)
     number = np.arange(pages)
@@ -257,7 +257,7 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("file", type=Path)
     ask.add_argument("--lines", type=int, default=5_000_000)
-    ask.add_argument("--days", type=int, default=14)
+    ask.add_argument("--days", type=int, default=7)
     ask.add_argument("--seed", type=int, default=0)
     asked = ask.parse_args()
     with open(asked.file, "wb") as file:

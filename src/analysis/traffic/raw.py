@@ -47,7 +47,7 @@ def first_set(typing_context, word):
     return types.uint64(types.uint64), generate
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def has(word, pattern):
     """Not 0 when one of the word's bytes equals the pattern's (a byte repeated eight times)."""
     x = word ^ pattern

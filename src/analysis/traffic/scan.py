@@ -10,6 +10,7 @@ are confused with probability under 1 in 100,000.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,8 +26,8 @@ FIELDS = (
     "query", "date", "clock", "time", "epoch time", "epoch time",
 )  # fmt: skip
 
-# what a parsed line is
-PAGE, ERROR, METHOD_OTHER, MALFORMED = 0, 1, 2, 3
+# columns of a run: the quarter of an hour, how many lines, and how many of them are no page views
+QUARTER, ALL_LINES, ERROR, METHOD_OTHER, MALFORMED, ASSET = range(6)
 
 # why a line was refused: ENDS + field, BAD + field, or one of these
 ENDS, BAD, LONG, EMPTY, START = 100, 200, 1, 2, 3
@@ -93,18 +94,25 @@ class Interned:
 
 @dataclass
 class Lines:
-    """What a buffer held. ``time`` is seconds since 1970 (naive local ones where the format has no offset).
+    """What a buffer held: its page views, and counts of all its lines.
 
-    visitor, target, referrer and agent are meaningful only where kind is PAGE.
+    time : of page views, seconds since 1970 (naive local ones where the format has no offset)
+    runs : quarter of an hour (since 1970), then lines, refused, other methods, malformed, assets in a run
+        of lines of that quarter
+    first, last : earliest and latest time of any line, -1 for none
+    bad : line, code, reason and bytes of each refused line
     """
 
     time: np.ndarray
-    kind: np.ndarray
     visitor: np.ndarray
     target: np.ndarray
     referrer: np.ndarray
     agent: np.ndarray
-    bad: list[tuple[int, int, str, bytes]] = field(default_factory=list)  # line, code, why, text
+    runs: np.ndarray
+    first: int = -1
+    last: int = -1
+    parsed: int = 0
+    bad: list[tuple[int, int, str, bytes]] = field(default_factory=list)
     lines: int = 0
 
 
@@ -120,7 +128,7 @@ def _rehash(keys, ids, new_keys, new_ids):  # noqa: ANN001, ANN202
             new_ids[slot] = ids[i]
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _mix(h):  # noqa: ANN001, ANN202
     h ^= h >> np.uint64(33)
     h *= np.uint64(0xFF51AFD7ED558CCD)
@@ -130,7 +138,7 @@ def _mix(h):  # noqa: ANN001, ANN202
     return h
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _hash(base, start, stop, seed, multiplier):  # noqa: ANN001, ANN202
     """Eight bytes a step: a multiplication waits for the one before it."""
     h = seed
@@ -146,7 +154,7 @@ def _hash(base, start, stop, seed, multiplier):  # noqa: ANN001, ANN202
     return _mix(h ^ np.uint64(stop - start))
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _find(keys, ids, h):  # noqa: ANN001, ANN202
     """The slot that holds this hash, or the empty one where it belongs."""
     mask = np.uint64(len(keys) - 1)
@@ -156,7 +164,7 @@ def _find(keys, ids, h):  # noqa: ANN001, ANN202
     return slot
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _two(buf, i):  # noqa: ANN001, ANN202
     a, b = np.int64(buf[i]) - 48, np.int64(buf[i + 1]) - 48
     if a < 0 or a > 9 or b < 0 or b > 9:
@@ -164,7 +172,7 @@ def _two(buf, i):  # noqa: ANN001, ANN202
     return a * 10 + b
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _days(year, month, day):  # noqa: ANN001, ANN202
     """Days from 1970-01-01 in the proleptic Gregorian calendar (Hinnant's days_from_civil)."""
     y = year - (month <= 2)
@@ -174,7 +182,7 @@ def _days(year, month, day):  # noqa: ANN001, ANN202
     return era * 146097 + yoe * 365 + yoe // 4 - yoe // 100 + doy - 719468
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _valid_date(year, month, day):  # noqa: ANN001, ANN202
     if month < 1 or month > 12 or day < 1 or day > 31 or year < 1970 or year > 2148:
         return False
@@ -186,7 +194,7 @@ def _valid_date(year, month, day):  # noqa: ANN001, ANN202
     return True
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _clock(buf, i):  # noqa: ANN001, ANN202
     """HH:MM:SS as seconds, or negative."""
     if buf[i + 2] != 58 or buf[i + 5] != 58:
@@ -197,7 +205,7 @@ def _clock(buf, i):  # noqa: ANN001, ANN202
     return h * 3600 + m * 60 + s
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _offset(buf, i, stop):  # noqa: ANN001, ANN202
     """+HHMM, +HH:MM or Z as seconds; a million when it is none of them."""
     if i < stop and buf[i] == 90:
@@ -214,7 +222,7 @@ def _offset(buf, i, stop):  # noqa: ANN001, ANN202
     return -seconds if buf[i] == 45 else seconds
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _month(buf, i):  # noqa: ANN001, ANN202
     a, b, c = buf[i] | 32, buf[i + 1] | 32, buf[i + 2] | 32
     months = b"janfebmaraprmayjunjulaugsepoctnovdec"
@@ -287,10 +295,12 @@ def _number(buf, i, stop):  # noqa: ANN001, ANN202
 def _scan(  # noqa: ANN202, PLR0913
     buf, pos, stop, codes, literals, offsets, lead, naive, salts, multiplier,
     t_keys, t_ids, t_count, r_keys, r_ids, r_count, a_keys, a_ids, a_count,
-    time, kind, visitor, target, referrer, agent, t_new, r_new, a_new, bad, longest,
+    time, visitor, target, referrer, agent, runs, assets, t_new, r_new, a_new, bad, longest,
 ):  # fmt: skip # noqa: ANN001
     """Parse lines from ``pos`` until ``stop``, or until an output or a table is full."""
-    n = nt = nr = na = nbad = lines = 0
+    n = nt = nr = na = nbad = lines = parsed = 0
+    run = -1
+    earliest = latest = np.int64(-1)
     room = len(time)
     steps = len(codes)
     day_word = hour_word = offset_word = np.uint64(0)
@@ -299,7 +309,7 @@ def _scan(  # noqa: ANN202, PLR0913
     last = base + np.uint64(stop)
     while pos < stop:
         if (
-            n >= room or nbad >= len(bad) or nt >= len(t_new) or nr >= len(r_new) or na >= len(a_new)
+            n >= room or run + 1 >= len(runs) or nbad >= len(bad) or nt >= len(t_new) or nr >= len(r_new) or na >= len(a_new)
             or (t_count + nt) * 2 >= len(t_keys) or (r_count + nr) * 2 >= len(r_keys) or (a_count + na) * 2 >= len(a_keys)
         ):  # fmt: skip
             break
@@ -472,15 +482,39 @@ def _scan(  # noqa: ANN202, PLR0913
             bad[nbad, 3] = min(end, begin + 2000)
             nbad += 1
             continue
-        time[n] = t
+        parsed += 1
+        if earliest < 0 or t < earliest:
+            earliest = t
+        if t > latest:
+            latest = t
+        if run < 0 or runs[run, QUARTER] != t // 900:
+            run += 1
+            runs[run, :] = 0
+            runs[run, QUARTER] = t // 900
+        runs[run, ALL_LINES] += 1
         if g0 < 0 or g1 <= g0:
-            kind[n] = MALFORMED
+            runs[run, MALFORMED] += 1
         elif m1 - m0 != 3 or buf[m0] != 71 or buf[m0 + 1] != 69 or buf[m0 + 2] != 84:
-            kind[n] = METHOD_OTHER
+            runs[run, METHOD_OTHER] += 1
         elif not (200 <= status < 300 or status == 304):
-            kind[n] = ERROR
+            runs[run, ERROR] += 1
         else:
-            kind[n] = PAGE
+            h = _hash(base, g0, g1, np.uint64(3), multiplier)
+            if h1 > h0:
+                h ^= _hash(base, h0, h1, np.uint64(4), multiplier)
+            if q1 > q0:
+                h ^= _hash(base, q0, q1, np.uint64(5), multiplier)
+            slot = _find(t_keys, t_ids, h)
+            if t_ids[slot] < 0:
+                t_keys[slot], t_ids[slot] = h, t_count + nt
+                t_new[nt, 0], t_new[nt, 1], t_new[nt, 2] = g0, g1, h0
+                t_new[nt, 3], t_new[nt, 4], t_new[nt, 5] = h1, q0, q1
+                nt += 1
+            elif t_ids[slot] < len(assets) and assets[t_ids[slot]]:
+                runs[run, ASSET] += 1
+                continue
+            target[n] = t_ids[slot]
+            time[n] = t
             h = _hash(base, a0, a1, np.uint64(1), multiplier)
             slot = _find(a_keys, a_ids, h)
             if a_ids[slot] < 0:
@@ -496,48 +530,41 @@ def _scan(  # noqa: ANN202, PLR0913
                 r_new[nr, 0], r_new[nr, 1] = r0, r1
                 nr += 1
             referrer[n] = r_ids[slot]
-            h = _hash(base, g0, g1, np.uint64(3), multiplier)
-            if h1 > h0:
-                h ^= _hash(base, h0, h1, np.uint64(4), multiplier)
-            if q1 > q0:
-                h ^= _hash(base, q0, q1, np.uint64(5), multiplier)
-            slot = _find(t_keys, t_ids, h)
-            if t_ids[slot] < 0:
-                t_keys[slot], t_ids[slot] = h, t_count + nt
-                t_new[nt, 0], t_new[nt, 1], t_new[nt, 2] = g0, g1, h0
-                t_new[nt, 3], t_new[nt, 4], t_new[nt, 5] = h1, q0, q1
-                nt += 1
-            target[n] = t_ids[slot]
-        n += 1
-    return pos, n, nbad, lines, nt, nr, na
+            n += 1
+    return pos, n, nbad, lines, nt, nr, na, run + 1, parsed, earliest, latest
 
 
 class Scanner:
-    """Reads buffers of one format; its tables of strings grow with what it meets. One a thread."""
+    """Reads buffers of one format; its tables of strings grow with what it meets. One a thread.
 
-    def __init__(self, salts: np.ndarray, multiplier: int) -> None:
-        self.salts, self.multiplier = salts, np.uint64(multiplier)
+    ``is_asset`` says of a request target whether it is none of the pages: asked once of each.
+    """
+
+    def __init__(self, salts: np.ndarray, multiplier: int, is_asset: Callable[[bytes], bool]) -> None:
+        self.salts, self.multiplier, self.is_asset = salts, np.uint64(multiplier), is_asset
         self.targets, self.referrers, self.agents = Interned(), Interned(), Interned()
-        room = 1 << 17
+        self.assets = np.zeros(0, bool)
+        room = 1 << 16
         self._out = (
-            np.empty(room, np.int64), np.empty(room, np.int8), np.empty(room, np.uint64),
-            np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32),
+            np.empty(room, np.int64), np.empty(room, np.uint64), np.empty(room, np.int32), np.empty(room, np.int32),
+            np.empty(room, np.int32),
         )  # fmt: skip
+        self._runs = np.empty((1 << 10, 6), np.int64)
         self._new = np.empty((1 << 14, 6), np.int64), np.empty((1 << 14, 2), np.int64), np.empty((1 << 14, 2), np.int64)
         self._bad = np.empty((1 << 12, 4), np.int64)
 
-    def scan(self, data: bytes | bytearray | memoryview, how: Program) -> list[Lines]:
+    def scan(self, data: bytes | memoryview, how: Program) -> list[Lines]:
         """The buffer's lines; it must end where a line ends."""
         buf = np.frombuffer(data, np.uint8)
         pos, stop, out = 0, len(buf), []
+        tables = (self.targets, self.referrers, self.agents)
         while pos < stop:
-            tables = (self.targets, self.referrers, self.agents)
             args: list = []
             for table in tables:
                 args += [table.keys, table.ids, len(table.strings)]
-            pos, n, nbad, lines, nt, nr, na = _scan(
+            pos, n, nbad, lines, nt, nr, na, nrun, parsed, first, last = _scan(
                 buf, pos, stop, how.codes, how.literals, how.offsets, how.lead, how.naive, self.salts,
-                self.multiplier, *args, *self._out, *self._new, self._bad, LONGEST,
+                self.multiplier, *args, *self._out, self._runs, self.assets, *self._new, self._bad, LONGEST,
             )  # fmt: skip
             for a, b, c, d, e, f in self._new[0][:nt].tolist():
                 self.targets.strings.append((bytes(data[a:b]), bytes(data[c:d]), bytes(data[e:f])))
@@ -546,9 +573,14 @@ class Scanner:
             for table in tables:
                 if len(table.strings) * 2 >= len(table.keys) - 2:
                     table.grow()
-            time, kind, *rest = (column[:n].copy() for column in self._out)
-            bad = [
-                (line, code, reason(code), bytes(data[a:b])) for line, code, a, b in self._bad[:nbad].tolist()
-            ]
-            out.append(Lines(time, kind, *rest, bad=bad, lines=lines))
+            time, *rest = (column[:n] for column in self._out)
+            runs = self._runs[:nrun].copy()
+            if nt:  # the first line of each new target came through: whether it is an asset was not known
+                fresh = np.fromiter((self.is_asset(target) for target, _, _ in self.targets.strings[-nt:]), bool, nt)
+                self.assets = np.concatenate([self.assets, fresh])
+            view = ~self.assets[rest[1]]
+            for quarter in (time[~view] // 900).tolist():
+                runs[np.flatnonzero(runs[:, QUARTER] == quarter)[0], ASSET] += 1
+            bad = [(line, code, reason(code), bytes(data[a:b])) for line, code, a, b in self._bad[:nbad].tolist()]
+            out.append(Lines(time[view], *(c[view] for c in rest), runs, int(first), int(last), parsed, bad, lines))
         return out
