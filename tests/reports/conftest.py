@@ -8,7 +8,6 @@ import pytest
 from nbformat import v4
 
 PARAMETERS = "#parameters"
-Writer = Callable[..., Path]
 
 
 def notebook(*cells: str) -> nbformat.NotebookNode:
@@ -16,7 +15,9 @@ def notebook(*cells: str) -> nbformat.NotebookNode:
     made = []
     for number, source in enumerate(cells):
         if source.startswith(PARAMETERS):
-            cell = v4.new_code_cell(source.removeprefix(PARAMETERS).strip(), metadata={"tags": ["parameters"]})
+            cell = v4.new_code_cell(
+                source.removeprefix(PARAMETERS).strip(), metadata={"tags": ["parameters"]}
+            )
         elif source.startswith("# "):
             cell = v4.new_markdown_cell(source)
         else:
@@ -38,11 +39,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def write(project: Path) -> Writer:
-    """Writes a notebook of these cells into the project."""
+def write(project: Path) -> Callable[..., Path]:
+    """Writes a notebook of these cells into a folder of the project."""
 
-    def _write(name: str, *cells: str) -> Path:
-        path = project / "notebooks" / f"{name}.ipynb"
+    def _write(name: str, *cells: str, folder: str = "notebooks") -> Path:
+        path = project / folder / f"{name}.ipynb"
         nbformat.write(notebook(*cells), path)
         return path
 

@@ -81,6 +81,11 @@ def text(value: str) -> str:
     return _CONTROLS.sub("", _ANSI.sub("", value))
 
 
+def finalize(value: Any) -> Any:
+    """What a template prints: Jinja escapes it, this takes the characters that turn what follows."""
+    return text(value) if type(value) is str else value
+
+
 def html(value: str) -> str:
     """HTML reduced to harmless tags; tables in a region that scrolls by itself and takes the keyboard."""
     out = nh3.clean(

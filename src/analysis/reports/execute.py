@@ -15,14 +15,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-import nbformat
-import papermill
-from papermill.engines import NBClientEngine, papermill_engines
-from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
+# jsonschema would spend a second on a grammar of IRIs in each of these processes; a notebook names none
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
-from analysis.reports import clean, exporter, pictures
-from analysis.reports.process import OUTCOME
+import nbformat  # noqa: E402
+import papermill  # noqa: E402
+from papermill.engines import NBClientEngine, papermill_engines  # noqa: E402
+from papermill.exceptions import PapermillExecutionError  # noqa: E402
+from traitlets.config import Config  # noqa: E402
+
+from analysis.reports import clean, exporter, pictures  # noqa: E402
+from analysis.reports.process import OUTCOME  # noqa: E402
 
 NOTEBOOK = "notebook.ipynb"
 PAGE = "index.html"
@@ -94,7 +97,8 @@ def _execute(job: dict[str, Any], out: Path) -> Any:
         _literal(str(out / NOTEBOOK)),
         parameters=job["parameters"],
         engine_name="virality",
-        kernel_name="python3",
+        kernel_name="python3",  # whatever kernel its author had
+        language="python",
         progress_bar=False,
         start_timeout=60,
         execution_timeout=job["cell_timeout"],

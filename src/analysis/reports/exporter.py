@@ -149,6 +149,7 @@ class PageExporter(TemplateExporter):
     def _create_environment(self) -> Environment:
         environment = super()._create_environment()
         environment.autoescape = True
+        environment.finalize = clean.finalize
         return environment
 
     def _init_preprocessors(self) -> None:

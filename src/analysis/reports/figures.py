@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ BUNDLE = {
 }
 ROWS_SHOWN = 100
 HEIGHT = 420
+EVEN = 8  # times in even steps are worth packing from here on
 BOX = ("lowerfence", "q1", "median", "q3", "upperfence")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(?:Z|\+00:00)?")
 
@@ -87,9 +89,7 @@ def build(raw: dict[str, Any], number: int) -> Figure:
     meta = layout.get("meta")
     description = clean.text(str(meta.get("description") or "")) if isinstance(meta, dict) else ""
     for trace in spec.get("data", []):
-        for axis in ("x", "y"):
-            if isinstance(trace.get(axis), list):
-                trace[axis] = [_short(value) for value in trace[axis]]
+        trace.update({axis: _packed(trace[axis]) for axis in ("x", "y") if axis in trace})
     return Figure(
         name=name,
         title=title or f"Chart {number}",
@@ -213,6 +213,28 @@ def _short(value: Any) -> Any:
         return day
     tail = f":{second}.{fraction}" if fraction else f":{second}" if second not in (None, "00") else ""
     return f"{day}T{minute}{tail}"
+
+
+def _packed(value: Any) -> Any:
+    """An array in fewer bytes and to the same digits; report.js unpacks what plotly does not."""
+    if isinstance(value, dict) and value.get("dtype") == "f8":
+        import numpy as np
+
+        numbers = np.frombuffer(base64.b64decode(value["bdata"]), dtype="<f8")
+        with np.errstate(over="ignore"):
+            half = numbers.astype("<f4")
+        if np.array_equal(half.astype("<f8"), numbers, equal_nan=True):
+            return value | {"dtype": "f4", "bdata": base64.b64encode(half.tobytes()).decode()}
+    if not isinstance(value, list):
+        return value
+    short = [_short(part) for part in value]
+    if len(short) < EVEN or not all(isinstance(part, str) and _TIME.fullmatch(part) for part in short):
+        return short
+    times = pd.DatetimeIndex(short, tz="UTC").as_unit("ms").asi8
+    step = int(times[1] - times[0])
+    if step > 0 and all(later - sooner == step for sooner, later in itertools.pairwise(times.tolist())):
+        return {"since": int(times[0]), "step": step, "count": len(short)}
+    return short
 
 
 def _axis(layout: dict[str, Any], name: str) -> str:

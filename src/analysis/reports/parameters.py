@@ -151,7 +151,10 @@ def _parameter(name: str, annotation: ast.expr, value: ast.expr, note: str, wher
             f"{where}: the default of {name} is {ast.unparse(value)[:60]!r}; expected a literal of {kind}"
         ) from None
     if isinstance(default, str) and kind in ("date", "datetime"):
-        default = _coerce(Parameter(name, kind, optional, None, note), default)
+        try:
+            default = _coerce(Parameter(name, kind, False, None, note), default)
+        except UserError as error:
+            raise UserError(f"{where}: the default {error}") from None
     elif type(default) is datetime:
         default = _utc(default)
     elif kind == "float" and type(default) is int:

@@ -21,6 +21,7 @@ from analysis.reports.figures import Figure
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 TEMPLATE = Path(__file__).parent / "template"
+SCRIPTS = ("report.js", "pictures.js")
 SECONDS = 90
 _DRAWN = re.compile(r'<pre id="(figure-\d+)">([A-Za-z0-9+/=]+)</pre>')
 
@@ -48,7 +49,8 @@ def draw(charts: list[Figure], folder: Path, plotly: Path) -> tuple[set[str], st
     with tempfile.TemporaryDirectory(prefix="virality-pictures-") as place:
         page = Path(place) / "charts.html"
         shutil.copy(plotly, Path(place) / "plotly.js")
-        shutil.copy(TEMPLATE / "pictures.js", place)
+        for script in SCRIPTS:
+            shutil.copy(TEMPLATE / script, place)
         page.write_text(_page(charts), encoding="utf-8")
         drawn = dict(_DRAWN.findall(_dump(program, page, Path(place) / "profile")))
     for name, encoded in drawn.items():
@@ -68,11 +70,12 @@ def _page(charts: list[Figure]) -> str:
             | {"name": chart.name, "height": chart.height, "template": templates.index(chart.template)}
         )
     data = clean.script_json({"charts": listed, "templates": templates})
+    scripts = "".join(f'<script src="{script}"></script>' for script in SCRIPTS)
     return (
         f'<!DOCTYPE html><html><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(clean.CSP)}"></head><body>'
         f'<script type="application/json" id="charts">{data}</script>'
-        '<script src="plotly.js"></script><script src="pictures.js"></script></body></html>'
+        f'<script src="plotly.js"></script>{scripts}</body></html>'
     )
 
 
@@ -103,12 +106,6 @@ def _dump(program: str, page: Path, profile: Path) -> str:
 
 
 def _steady(svg: bytes) -> bytes:
-    """The picture with plotly's random ids replaced by counted ones, so that equal charts are equal bytes."""
-    names: dict[bytes, bytes] = {}
-    # plotly stamps one random hex word a drawing on clip paths and gradients
-    stamp = re.search(rb'id="(?:defs|topdefs)-([0-9a-f]{6})"', svg)
-    if stamp:
-        names[stamp[1]] = b"000000"
-    for old, new in names.items():
-        svg = svg.replace(old, new)
-    return svg
+    """The picture without plotly's random stamp on its ids: equal charts are equal bytes."""
+    stamp = re.search(rb'id="(?:top)?defs-([0-9a-f]{6})"', svg)
+    return svg.replace(stamp[1], b"000000") if stamp else svg

@@ -70,6 +70,8 @@ class Processes:
             finally:
                 self._running.discard(process)
             reader.join(GRACE)
+            if process.stdout is not None and not reader.is_alive():
+                process.stdout.close()
             errors.seek(0)
             complaint = errors.read().decode("utf-8", "replace").strip().splitlines()
         here = {}

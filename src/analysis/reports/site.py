@@ -181,16 +181,14 @@ class Site:
         for record in records:
             asked.setdefault(record.question, []).append(record)
         for record in records:
-            same = asked[record.question]
-            newer = next((other for other in same if other.status == "ok"), None)
-            is_newest = newer is None or newer.id == record.id or newer.finished <= record.finished
-            failed = same[0] if same[0].status == "failed" and same[0].finished > record.checked else None
+            newest, failure = _standing(asked[record.question])
+            stands = newest is not None and newest.id == record.id
             clock = {
                 "made": record.finished,
                 "checked": record.checked,
                 "renew_by": record.renew_by,
-                "newer": None if is_newest or newer is None else newer.id,
-                "failed": failed.finished if failed and record.status == "ok" else None,
+                "newer": newest.id if newest and not stands else None,
+                "failed": failure.finished if failure and stands else None,
             }
             script = f"window.viralityRun={clean.script_json(clock)};\n".encode()
             path = self.runs / record.id / CLOCK
@@ -215,31 +213,40 @@ class Site:
             yield
 
 
+def _standing(same: list[Record]) -> tuple[Record | None, Record | None]:
+    """Of the runs that asked the same: the page that stands, and a failed attempt to renew it since."""
+    newest = max((r for r in same if r.status == "ok"), key=lambda r: (r.checked, r.id), default=None)
+    failures = [r for r in same if r.status == "failed" and (newest is None or r.finished > newest.checked)]
+    return newest, failures[0] if failures else None
+
+
 def _latest(records: list[Record]) -> list[dict[str, Any]]:
-    """One card a report: its newest page, with default parameters if there is one, and a newer failure."""
+    """One card a report: its standing page, with default parameters if there is one, and a newer failure."""
     cards = []
     for name in sorted({record.report for record in records}):
         mine = [record for record in records if record.report == name]
-        good = [record for record in mine if record.status == "ok"]
-        standing = [record for record in good if not any(p["given"] for p in record.parameters)]
-        shown = (standing or good or mine)[0]
-        same = next(record for record in mine if record.question == shown.question)
-        failed = (
-            same
-            if same.status == "failed" and same.id != shown.id and same.finished > shown.checked
-            else None
-        )
-        cards.append({"record": shown, "failed": failed})
+        usual = [record for record in mine if not any(p["given"] for p in record.parameters)]
+        for group in (usual, mine):
+            newest, _ = _standing(group)
+            if newest:
+                break
+        shown = newest or mine[0]
+        _, failure = _standing([record for record in mine if record.question == shown.question])
+        cards.append({"record": shown, "failed": failure if failure and failure.id != shown.id else None})
     return cards
 
 
 def _template(name: str) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    loader = FileSystemLoader(TEMPLATE)
-    return Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    ).get_template(name)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=clean.finalize,
+        trim_blocks=True,
+    )
+    return environment.get_template(name)
 
 
 def _files(folder: Path) -> dict[str, dict[str, Any]]:

@@ -64,7 +64,7 @@ def ending(records: list[Record], current: set[str], site: Site) -> str:
 def _row(parameter: Parameter) -> list[str]:
     value = parameter.default
     shown = "not set" if value is None else ",".join(value) if isinstance(value, list) else str(plain(value))
-    return [parameter.name, parameter.annotation, shown or '""', parameter.note]
+    return [parameter.name, parameter.annotation, shown or "empty", parameter.note]
 
 
 def _run(record: Record) -> list[str]:

@@ -12,7 +12,7 @@
     Object.keys(layout).filter(function (key) { return /^[xy]axis\d*$/.test(key); }).forEach(function (key) {
       layout[key] = Object.assign({gridcolor: line}, layout[key]);
     });
-    return window.Plotly.newPlot(target, chart.data, layout, {staticPlot: true}).then(function () {
+    return window.Plotly.newPlot(target, window.virality.unpack(chart.data), layout, {staticPlot: true}).then(function () {
       return window.Plotly.toImage(target, {format: "svg", width: 960, height: chart.height});
     }).then(function (address) {
       var svg = decodeURIComponent(address.slice(address.indexOf(",") + 1));

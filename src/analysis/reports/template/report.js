@@ -46,6 +46,20 @@
   function axesOf(layout) {
     return Object.keys(layout).filter(function (key) { return /^[xy]axis\d*$/.test(key); });
   }
+  /* Times in even steps come as {since, step, count}, in milliseconds. */
+  function unpack(data) {
+    data.forEach(function (trace) {
+      ["x", "y"].forEach(function (axis) {
+        var packed = trace[axis];
+        if (packed && packed.count) {
+          trace[axis] = Array.from({length: packed.count}, function (_, index) {
+            return new Date(packed.since + index * packed.step).toISOString().slice(0, -1);
+          });
+        }
+      });
+    });
+    return data;
+  }
   function draw(figure, templates) {
     var target = figure.querySelector(".drawing");
     var spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
@@ -55,7 +69,7 @@
     layout.font = Object.assign({}, layout.font, {family: getComputedStyle(document.body).fontFamily});
     target.hidden = false;
     target.style.minHeight = layout.height + "px";
-    return window.Plotly.newPlot(target, spec.data, layout, config).then(function () {
+    return window.Plotly.newPlot(target, unpack(spec.data), layout, config).then(function () {
       return window.Plotly.relayout(target, colours(axesOf(target._fullLayout)));
     }).then(function () {
       figure.classList.add("drawn");
@@ -234,6 +248,7 @@
     });
   }
 
+  window.virality = {unpack: unpack}; /* for pictures.js */
   document.addEventListener("DOMContentLoaded", function () {
     all(".needs-script", function (part) { part.hidden = false; });
     all(".behind", function (part) { part.open = false; });
