@@ -5,6 +5,7 @@ In JupyterLab an injected script would hold the analyst's token, so no text goes
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -50,3 +51,30 @@ def table_html(frame: pd.DataFrame, caption: str = "") -> str:
         rows.append(f"<tr>{''.join(cells)}</tr>")
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f'<table class="data">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a notebook cell shows: escaped HTML, and plain text where there is no HTML."""
+
+    html: str
+    plain: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.plain
+
+
+def say(*sentences: str) -> Shown:
+    """Computed sentences as a paragraph."""
+    words = " ".join(sentence.strip() for sentence in sentences if sentence.strip())
+    return Shown(f"<p>{escape(words)}</p>", words)
+
+
+def show(frame: pd.DataFrame, caption: str = "") -> Shown:
+    """A frame as a table of the page; one without rows says so."""
+    if frame.empty:
+        return say(f"{caption}: nothing." if caption else "Nothing.")
+    return Shown(table_html(frame, caption), frame.to_string(index=False))

@@ -25,8 +25,9 @@ import pandas as pd
 from analysis.platforms.card import Card
 from analysis.tables import item_of
 
-EXPOSURE = ("visits", "visitors", "pageviews", "hits", "sessions")
-"""Interval metrics that count attention received, not sharing: their platform is where it came from."""
+EXPOSURE = ("visits", "pageviews", "visitors", "sessions", "requests")
+"""Interval metrics (and their parts, such as visits.raw) that count attention received, not sharing:
+their platform is where it came from."""
 USUAL = ("points", "score", "diggs", "shares", "url_shares", "views", "mentions", "uses")
 """Metrics that stand for a platform where its card names none that the data holds."""
 COLUMNS = ["platform", "metric", "item_id", "content_id", "born", "born_known", "at", "value"]
@@ -39,6 +40,17 @@ def headline(platform: str, present: Iterable[str], cards: Mapping[str, Card]) -
     defined = [m.name for m in card.metrics if m.kind not in ("submissions", "state")] if card else []
     other = [] if card else sorted(there)
     return next((name for name in [*defined, *USUAL, *other] if name in there), None)
+
+
+def headlines(present: pd.DataFrame, cards: Mapping[str, Card]) -> list[str]:
+    """The metrics worth reading: each platform's headline, given the pairs (platform, metric) there are."""
+    kept = present.groupby("platform")["metric"].agg(list)
+    return sorted({metric for name, there in kept.items() if (metric := headline(name, there, cards))})
+
+
+def is_exposure(metric: pd.Series) -> pd.Series:
+    """Whether a metric counts attention received."""
+    return metric.str.partition(".")[0].isin(EXPOSURE)
 
 
 def counters(
@@ -106,7 +118,7 @@ def _one_observer(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 
 
 def _binned(intervals: pd.DataFrame) -> pd.DataFrame:
-    own = intervals[~intervals["metric"].isin(EXPOSURE)]
+    own = intervals[~is_exposure(intervals["metric"])]
     own = latest(own).dropna(subset="value").sort_values("start")
     own["value"] = own.groupby(["platform", "content_id", "metric", "observer"])["value"].cumsum()
     own["at"], own["item_id"] = own["end"], own["content_id"]

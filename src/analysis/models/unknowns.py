@@ -119,13 +119,14 @@ def _silent(rows: pd.DataFrame, found: pd.DataFrame, cards: Mapping[str, Card]) 
     heard = set(found["platform"]) | set(rows["platform"])
     out = []
     for name in sorted(set(cards) - heard):
-        gone = cards[name].retired
-        status = "no programmatic source" if gone else "not collected"
-        out.append(
-            (name, "everything", status, gone or "no row came from it in this period", 0, pd.NaT, pd.NaT)
-        )
-    frame = pd.DataFrame(out, columns=COLUMNS)
-    return frame.astype({"first": "datetime64[us, UTC]", "last": "datetime64[us, UTC]"})
+        if cards[name].retired:
+            out.append((name, "no programmatic source", cards[name].retired))
+    silent = [name for name in sorted(set(cards) - heard) if not cards[name].retired]
+    if silent:
+        out.append((", ".join(silent), "not collected", "no row came from there in this period"))
+    frame = pd.DataFrame(out, columns=["platform", "status", "reason"])
+    never = pd.to_datetime(pd.Series([None] * len(frame)), utc=True)
+    return frame.assign(what="everything", rows=0, first=never, last=never)
 
 
 def _summary(table: pd.DataFrame) -> str:

@@ -48,6 +48,7 @@ def viral(
     times: float = 5.0,
     one_in: int = 10,
     like: int = 100,
+    only: pd.Series | None = None,
 ) -> Result:
     """What stood out among its like in [since, until).
 
@@ -61,6 +62,8 @@ def viral(
         How much more than expected, and rarer than one in how many, an item must be.
     like
         How many like items an item is judged by, where there are as many.
+    only
+        Report on these content_ids only; the others are still the like they are judged by.
 
     Returns
     -------
@@ -70,7 +73,9 @@ def viral(
         where less than 1 is expected); beaten (share of its like that gained less, 0 to 1); like
         (how many there were); stood_out (missing where it cannot be said); items (how many carry the
         content there). ``extra["contents"]``: a row a content that stood out: content_id, platforms,
-        where, began, beaten, times (where it did best).
+        where, began, beaten, times (where it did best). ``extra["platforms"]``: a row a platform:
+        platform, metric, contents (in the period), judged, usual (what was expected, in the median),
+        greatest (gain of one content), stood_out (how many).
     """
     parameters = {
         "since": since,
@@ -84,11 +89,13 @@ def viral(
         for _, part in found.groupby(["platform", "metric"], sort=False)
     ]
     table = pd.concat([part[part["inside"]] for part in parts]) if parts else found
+    if only is not None:
+        table = table[table["content_id"].isin(only)]
     if table.empty:
         empty = pd.DataFrame(columns=COLUMNS)
         reason = "no counter was looked at in this period"
         return Result(empty, "inconclusive", reason, f"No verdict: {reason}.", (), VERSION, parameters,
-                      {"contents": _contents(empty)})  # fmt: skip
+                      {"contents": _contents(empty), "platforms": _platforms(empty)})  # fmt: skip
     least = one_in - 1  # by chance alone an item beats n like ones once in n + 1
     enough = table["like"] >= least
     out = (table["beaten"] > 1 - 1 / one_in) & (
@@ -106,7 +113,7 @@ def viral(
     verdict: Verdict = "found" if len(contents) else "nothing" if enough.any() else "inconclusive"
     reason = "" if enough.any() else f"fewer than {least} like items on every platform"
     return Result(table, verdict, reason, _summary(table, contents, reason), (), VERSION, parameters,
-                  {"contents": contents})  # fmt: skip
+                  {"contents": contents, "platforms": _platforms(table)})  # fmt: skip
 
 
 def _items(part: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp) -> tuple[pd.DataFrame, Looks]:
@@ -197,6 +204,19 @@ def _contents(table: pd.DataFrame) -> pd.DataFrame:
     )
     out = out.sort_values(["platforms", "beaten", "times"], ascending=False, kind="stable")
     return out.reset_index()[names]
+
+
+def _platforms(table: pd.DataFrame) -> pd.DataFrame:
+    """What each platform's items gained, in its own unit."""
+    flags = table.assign(judged=table["stood_out"].notna(), out=table["stood_out"].fillna(False).astype(bool))
+    out = flags.groupby(["platform", "metric"]).agg(
+        contents=("content_id", "nunique"),
+        judged=("judged", "sum"),
+        usual=("expected", "median"),
+        greatest=("gained", "max"),
+        stood_out=("out", "sum"),
+    )
+    return out.reset_index()
 
 
 def _summary(table: pd.DataFrame, contents: pd.DataFrame, reason: str) -> str:

@@ -1,0 +1,125 @@
+"""A period at a glance: its contents, when each platform took them up, and their spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis.charts import style
+from analysis.models.result import Result
+from analysis.platforms.card import Card
+
+ROW = 30
+"""Pixels a content takes."""
+
+
+def glance(
+    result: Result,
+    titles: Mapping[str, str],
+    since: pd.Timestamp,
+    until: pd.Timestamp,
+    cards: Mapping[str, Card] | None = None,
+) -> go.Figure:
+    """A row a content, in the order of the result: a mark for each platform it stood out on, a bar a spike.
+
+    Parameters
+    ----------
+    result
+        Of ``models.overview.overview``: ``extra["order"]`` (content_id), ``extra["marks"]``
+        (content_id, platform, at, stood_out, words) and ``extra["spikes"]`` (content_id, onset, peak,
+        end, words).
+    titles
+        content_id to a safe label, as ``style.titles`` makes them.
+    since, until
+        The period.
+    cards
+        Platform name to its card, for names.
+    """
+    cards = cards or {}
+    heading = f"What stood out, {since:%d %b %Y} to {until - pd.Timedelta(seconds=1):%d %b %Y}"
+    table, marks, spikes = result.extra["order"], result.extra["marks"], result.extra["spikes"]
+    if table.empty:
+        figure = go.Figure()
+        figure.add_annotation(text="Nothing stood out in this period.", showarrow=False)
+        return style.finish(figure, heading, "", f"Nothing is drawn: {result.summary}", 160)
+    rows = {key: f"{titles.get(key, key)}  <b>{n}</b>" for n, key in enumerate(table["content_id"], start=1)}
+    figure = go.Figure()
+    bars = spikes[spikes["content_id"].isin(rows)]
+    x, y = [], []
+    for row in bars.itertuples():
+        x += [max(row.onset, since), until if pd.isna(row.end) else min(row.end, until), None]
+        y += [rows[row.content_id]] * 2 + [None]
+    if len(bars):
+        figure.add_trace(
+            go.Scatter(x=x, y=y, mode="lines", name="spike, onset to end", hoverinfo="skip",
+                       line={"color": style.WARM, "width": 12}, opacity=0.35)
+        )  # fmt: skip
+        figure.add_trace(
+            go.Scatter(x=bars["peak"], y=[rows[key] for key in bars["content_id"]], mode="markers",
+                       name="its peak", marker={"symbol": "line-ns", "size": 13,
+                                                   "line": {"width": 3, "color": style.WARM}},
+                       customdata=bars["words"],
+                       hovertemplate="%{x|%d %b %H:%M} UTC<br>%{customdata}<extra></extra>")
+        )  # fmt: skip
+    shown = marks[marks["content_id"].isin(rows)]
+    looks = style.looks(shown["platform"])
+    for name, part in shown.groupby("platform"):
+        look = looks[name]
+        out = part["stood_out"].fillna(False).astype(bool).to_numpy()
+        figure.add_trace(
+            go.Scatter(
+                x=part["at"],
+                y=[rows[key] for key in part["content_id"]],
+                mode="markers",
+                name=_name(name, cards),
+                marker={
+                    "symbol": [look.symbol if good else f"{look.symbol}-open" for good in out],
+                    "size": [11 if good else 8 for good in out],
+                    "color": look.colour,
+                    "line": {"width": 1.5, "color": look.colour},
+                },
+                customdata=part["words"],
+                hovertemplate="%{x|%d %b %H:%M} UTC<br>%{customdata}<extra></extra>",
+            )
+        )
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=list(rows.values()), autorange="reversed", showgrid=True
+    )
+    edge = (until - since) * 0.015
+    figure.update_xaxes(range=[since - edge, until + edge])
+    figure = style.finish(
+        figure,
+        heading,
+        "when each platform took it up; filled: it stood out among its like there, open: it did not",
+        _told(table, shown, bars, titles, cards),
+        140 + ROW * len(rows),
+    )
+    figure.update_layout(hovermode="closest")
+    return figure
+
+
+def _name(platform: str, cards: Mapping[str, Card]) -> str:
+    return style.label(cards[platform].title if platform in cards else platform)
+
+
+def _told(
+    table: pd.DataFrame,
+    marks: pd.DataFrame,
+    spikes: pd.DataFrame,
+    titles: Mapping[str, str],
+    cards: Mapping[str, Card],
+) -> str:
+    told = [f"{len(table)} contents, the one that stood out on most platforms first."]
+    for number, key in enumerate(table["content_id"].head(5), start=1):
+        part = marks[
+            (marks["content_id"] == key) & marks["stood_out"].fillna(False).astype(bool)
+        ].sort_values("at")
+        where = ", ".join(
+            f"{_name(row.platform, cards)} from {row.at:%d %b %H:%M}" for row in part.itertuples()
+        )
+        many = int((spikes["content_id"] == key).sum())
+        had = f"; {many} spike{'s' if many > 1 else ''} of exposure" if many else ""
+        told.append(f"{number}. {titles.get(key, key)}: {where}{had}.")
+    return " ".join(told)

@@ -1,0 +1,134 @@
+"""Spikes in many series at once: which contents, from where, when and how much.
+
+Question. Of all the series a report looks at, which had a spike in its period, and what did each add?
+
+Formula. ``spikes.find`` on each series by itself; the rate of false spikes that is accepted in all is
+shared among them, since many series are looked at. Exposure is
+summed over where it came from for a content's total; an hour in which nothing is known stays unknown.
+
+Abstains for a series where ``spikes.find`` does; in all when there is no series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis.models import spikes
+from analysis.models.counters import EXPOSURE, latest
+from analysis.models.result import Result, Verdict
+from analysis.platforms.card import Card
+
+VERSION = "episodes 1.0"
+ALL = "all"
+"""The platform of a content's total."""
+LEAST = (
+    "onset",
+    "peak",
+    "end",
+    "direction",
+    "excess",
+    "excess_low",
+    "excess_high",
+    "height",
+    "half_life",
+    "ongoing",
+)
+"""The columns of a table without any series."""
+
+
+def exposure(intervals: pd.DataFrame, metric: str = EXPOSURE[0], by_platform: bool = False) -> pd.DataFrame:
+    """Exposure as series: content_id, platform, start, end, value (missing where nothing is known).
+
+    ``platform`` is "all" for a content's total, and where it came from when ``by_platform``.
+    """
+    rows = latest(intervals[intervals["metric"] == metric])
+    # a bin that was counted in part is not the whole of it
+    value = rows["value"].mask(rows["partial"])
+    rows = rows.assign(value=value, platform=rows["platform"] if by_platform else ALL)
+    key = ["content_id", "platform", "start", "end"]
+    return rows.groupby(key, as_index=False, observed=True)["value"].sum(min_count=1)
+
+
+def episodes(
+    series: pd.DataFrame,
+    since: pd.Timestamp,
+    until: pd.Timestamp,
+    cards: Mapping[str, Card],
+    *,
+    false_per_month: float = spikes.FALSE_PER_MONTH,
+) -> Result:
+    """Spikes of each series that touch [since, until).
+
+    Parameters
+    ----------
+    series
+        content_id, platform, start, end, value; history from before ``since`` teaches the baseline.
+    since, until
+        The period, UTC.
+    cards
+        Platform name to its card: dated changes of a platform break its series.
+    false_per_month
+        False spikes and drops accepted in thirty days, over all series together.
+
+    Returns
+    -------
+    Result
+        ``table``: content_id, platform and the columns of ``spikes.find``, rises only, in order of
+        onset. ``extra["series"]``: a row a series: content_id, platform, verdict, reason.
+        ``extra["baseline"]``: content_id, platform and the baseline of each series with a verdict.
+    """
+    tables, lines, verdicts = [], [], []
+    groups = series.groupby(["content_id", "platform"], sort=True)
+    each = false_per_month / max(groups.ngroups, 1)
+    for (content, platform), part in groups:
+        life = cards[platform].life if platform in cards else ()
+        found = spikes.find(part, life=life, false_per_month=each)
+        key = {"content_id": content, "platform": platform}
+        tables.append(found.table.assign(**key))
+        verdicts.append(key | {"verdict": found.verdict, "reason": found.reason})
+        if "baseline" in found.extra:
+            lines.append(found.extra["baseline"].assign(**key))
+    parameters: dict[str, Any] = {"since": since, "until": until, "false_per_month": false_per_month}
+    judged = pd.DataFrame(verdicts, columns=["content_id", "platform", "verdict", "reason"])
+    lines_frame = pd.concat(lines, ignore_index=True) if lines else pd.DataFrame()
+    extra = {"series": judged, "baseline": lines_frame}
+    filled = [table for table in tables if len(table)] or tables[:1]
+    table = (
+        pd.concat(filled, ignore_index=True)
+        if filled
+        else pd.DataFrame(columns=["content_id", "platform", *LEAST])
+    )
+    table = table[
+        ["content_id", "platform", *(name for name in table if name not in ("content_id", "platform"))]
+    ]
+    ended = table["end"].fillna(until)  # one that is still going on has no end
+    touching = (table["onset"] < until) & (ended > since) & (table["direction"] == "rise")
+    table = table[touching].sort_values("onset", ignore_index=True)
+    said = int((judged["verdict"] != "inconclusive").sum())
+    verdict: Verdict = "found" if len(table) else "nothing" if said else "inconclusive"
+    reason = "" if said else judged["reason"].iloc[0] if len(judged) else "no exposure was measured"
+    return Result(table, verdict, reason, _summary(table, judged, reason), (), VERSION, parameters, extra)
+
+
+def ending(end: pd.Timestamp) -> str:
+    """Until when a spike lasted, in words."""
+    return "on, and is still going on" if pd.isna(end) else f"to {end:%Y-%m-%d %H:%M} UTC"
+
+
+def _summary(table: pd.DataFrame, judged: pd.DataFrame, reason: str) -> str:
+    if reason:
+        return f"No verdict on spikes of exposure: {reason}."
+    silent = int((judged["verdict"] == "inconclusive").sum())
+    unsaid = f"; {silent:,} could not be judged" if silent else ""
+    looked = f"{len(judged) - silent:,} series of exposure were judged{unsaid}"
+    if table.empty:
+        return f"No spike in this period ({looked})."
+    top = table.loc[table["excess"].idxmax()]
+    return (
+        f"{len(table):,} spikes in {table['content_id'].nunique():,} contents ({looked}). The greatest added "
+        f"{top['excess']:,.0f} ({top['excess_low']:,.0f} to {top['excess_high']:,.0f}) from "
+        f"{top['onset']:%Y-%m-%d %H:%M} UTC {ending(top['end'])}."
+    )

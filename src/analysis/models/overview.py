@@ -1,0 +1,197 @@
+"""What went viral in a period, on which platforms, with what spikes.
+
+Question. Which content stood out among its like, where was it first, and did visits rise with it?
+
+Formula. ``viral`` says what stood out on each platform, ``lead`` who was first, ``episodes`` which
+exposure rose. This puts the three side by side, a row a content: those that stood out on most
+platforms first, then those that stood out on one, by the share of their like that they beat, then
+those that only show in exposure, by what was added. Nothing is summed over platforms.
+
+Abstains when no row of the period says anything, and where its parts abstain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from analysis.models.lead import span
+from analysis.models.result import Result, Verdict
+from analysis.platforms.card import Card
+
+VERSION = "overview 1.0"
+
+
+def overview(
+    contents: pd.DataFrame,
+    stood: Result,
+    first: Result,
+    rose: Result,
+    cards: Mapping[str, Card],
+    *,
+    show: int = 20,
+) -> Result:
+    """The period's contents that stood out or had a spike.
+
+    Parameters
+    ----------
+    contents
+        content_id, url, title.
+    stood, first, rose
+        Results of ``viral.viral``, ``lead.lead`` and ``episodes.episodes`` (series of contents in all).
+    cards
+        Platform name to its card, for names.
+    show
+        How many contents are listed at most.
+
+    Returns
+    -------
+    Result
+        ``table``: content (its title, hostile text); stood_out_on (in words); first (the platform);
+        began (UTC); spread (until the last platform took it up, in words); spikes (of exposure);
+        added (by them, missing without); url. ``extra["order"]``: content_id of each row.
+        ``extra["marks"]``: content_id, platform, at, stood_out, words: when each platform took it up.
+        ``extra["spikes"]``: the spikes of these contents, with words.
+    """
+    since, until = stood.parameters["since"], stood.parameters["until"]
+    spikes = rose.table.assign(words=[_spike(row) for row in rose.table.itertuples()])
+    added = spikes.groupby("content_id")["excess"].sum().sort_values(ascending=False)
+    ranked = list(stood.extra["contents"]["content_id"])
+    everything = ranked + [key for key in added.index if key not in set(ranked)]
+    order = pd.DataFrame({"content_id": everything[:show]})
+    marks = _marks(stood.table, first.table, order["content_id"], cards)
+    spikes = spikes[spikes["content_id"].isin(order["content_id"])].reset_index(drop=True)
+    extra = {"order": order, "marks": marks, "spikes": spikes}
+    table = _table(order["content_id"], contents.set_index("content_id"), first.table, marks, spikes, cards)
+    judged = stood.verdict != "inconclusive" or rose.verdict != "inconclusive"
+    verdict: Verdict = "found" if everything else "nothing" if judged else "inconclusive"
+    reason = "" if judged or everything else f"nothing in this period: {stood.reason}"
+    summary = _summary(table, len(everything), stood, first, rose, since, until, reason)
+    return Result(table, verdict, reason, summary, (), VERSION, stood.parameters | {"show": show}, extra)
+
+
+def period(
+    since: object, until: object, newest: object, as_of: object = None, days: int = 30
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The period a report is about: whole days in UTC, by default the last thirty of the data.
+
+    ``until`` is not part of it; by default it is the end of the day of the newest row, or of the day
+    of ``as_of`` where that is earlier.
+    """
+    if until is None:
+        last = _utc(newest) if as_of is None else min(_utc(newest), _utc(as_of))
+        last = last.ceil("D")
+    else:
+        last = _utc(until)
+    return (last - pd.Timedelta(days=days) if since is None else _utc(since)), last
+
+
+def _utc(moment: object) -> pd.Timestamp:
+    stamp = pd.Timestamp(moment)
+    return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+
+
+def name(platform: str, cards: Mapping[str, Card]) -> str:
+    """A platform as people call it."""
+    return cards[platform].title if platform in cards else platform
+
+
+def _marks(
+    judged: pd.DataFrame, began: pd.DataFrame, keys: pd.Series, cards: Mapping[str, Card]
+) -> pd.DataFrame:
+    marks = began[began["content_id"].isin(keys)].merge(
+        judged[["content_id", "platform", "metric", "gained", "times", "beaten", "like", "stood_out"]],
+        on=["content_id", "platform"],
+        how="left",
+    )
+    marks["words"] = [
+        f"{name(row.platform, cards)}: {_gain(row)}{'' if row.dated else ' (first seen then)'}"
+        for row in marks.itertuples()
+    ]
+    return marks
+
+
+def _gain(row: object) -> str:
+    gained, times = getattr(row, "gained", None), getattr(row, "times", None)
+    if gained is None or gained != gained:
+        return "not counted"
+    told = f"{gained:,.0f} {str(getattr(row, 'metric', '')).replace('_', ' ')}"
+    if times is not None and times == times:
+        told += f", {times:,.1f} × what its like had"
+    return told
+
+
+def _spike(row: object) -> str:
+    half = getattr(row, "half_life", float("nan"))
+    fade = f", halved in {span(half)}" if half == half else ""
+    return f"{getattr(row, 'excess', 0):+,.0f}{fade}"
+
+
+def _table(
+    keys: pd.Series,
+    contents: pd.DataFrame,
+    began: pd.DataFrame,
+    marks: pd.DataFrame,
+    spikes: pd.DataFrame,
+    cards: Mapping[str, Card],
+) -> pd.DataFrame:
+    rows = []
+    for key in keys:
+        own = marks[marks["content_id"] == key]
+        out = own[own["stood_out"].fillna(False).astype(bool)]
+        places = began[began["content_id"] == key]
+        had = spikes[spikes["content_id"] == key]
+        title = contents["title"].get(key)
+        after = places["after_hours"].max() if len(places) > 1 else float("nan")
+        rows.append(
+            {
+                "content": title if isinstance(title, str) and title.strip() else contents["url"].get(key),
+                "stood_out_on": "; ".join(
+                    f"{name(row.platform, cards)} ({_gain(row)})" for row in out.itertuples()
+                )
+                or "no platform",
+                "first": name(places["platform"].iloc[0], cards) if len(places) else None,
+                "began": places["at"].iloc[0] if len(places) else pd.NaT,
+                "spread": span(after) if after == after else "one platform",
+                "spikes": float(len(had)),
+                "added": had["excess"].sum(min_count=1),
+                "url": contents["url"].get(key),
+            }
+        )
+    columns = ["content", "stood_out_on", "first", "began", "spread", "spikes", "added", "url"]
+    table = pd.DataFrame(rows, columns=columns)
+    # without any measured exposure there is nothing to say about spikes of it
+    return table if len(spikes) else table.drop(columns=["spikes", "added"])
+
+
+def _summary(
+    table: pd.DataFrame,
+    many: int,
+    stood: Result,
+    first: Result,
+    rose: Result,
+    since: pd.Timestamp,
+    until: pd.Timestamp,
+    reason: str,
+) -> str:
+    period = f"from {since:%d %B %Y} to {until - pd.Timedelta(seconds=1):%d %B %Y}"
+    if reason:
+        return f"Nothing can be said of the period {period}: {reason}."
+    if not many:
+        return f"Nothing stood out {period}. {stood.summary} {rose.summary}"
+    top = stood.extra["contents"]
+    said = [f"{len(top):,} contents stood out among their like {period}."]
+    if len(top):
+        several = top[top["platforms"] > 1]
+        if len(several):
+            said.append(f"{len(several):,} of them did so on more than one platform at once.")
+        best = table.iloc[0]
+        said.append(f"At the head: “{best['content']}”, on {best['stood_out_on']}.")
+    if rose.verdict == "found":
+        said.append(rose.summary)
+    if first.verdict == "found":
+        said.append(first.summary)
+    if many > len(table):
+        said.append(f"The {len(table)} first of {many:,} are listed.")
+    return " ".join(said)
