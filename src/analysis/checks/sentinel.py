@@ -40,6 +40,6 @@ def _telling(evidence: Evidence, stretch: Stretch) -> bool:
     if stretch.sign < 0:
         return bool(np.mean(y == 0) > 0.9) and float(evidence.mu[use].sum()) > MISSED
     top = float(y.max())
-    again = int((evidence.y == top).sum())
+    again = int((evidence.y == top).sum()) if top == np.nanmax(evidence.y) else 1
     far = (top - evidence.mu[use].max()) / evidence.sd[use].max()
     return far > 8 and (again >= 3 or top in USUAL) and top > 50

@@ -186,3 +186,83 @@ def _quantiles(lives: np.ndarray, weight: np.ndarray) -> tuple[float, float, flo
     marks = np.interp(np.array([0.5, 0.5 - COVERS / 2, 0.5 + COVERS / 2]) * mass[-1], mass, np.log(lives))
     middle, low, high = np.exp(marks)
     return float(middle), float(low), float(high)
+
+
+def fit(found: Result, *, spike: int = 0) -> Result:
+    """How one spike of ``spikes.find`` fades.
+
+    Parameters
+    ----------
+    found : Result
+        What ``spikes.find`` returned.
+    spike : int
+        Row of its table.
+
+    Returns
+    -------
+    Result
+        table, a row a family, likeliest first: family, half_life, half_life_low, half_life_high (hours),
+        shape (the power's exponent, the stretch, 1 for the exponential), height (counts a bucket at the
+        peak's start), aic (smaller is better), weight (share of the likelihood). parameters: half_life,
+        half_life_low, half_life_high over all families. extra: fade (start, excess, fitted).
+        Inconclusive with its reason where the fade is not seen to its end.
+    """
+    table, frame = found.table, found.extra.get("baseline")
+    if frame is None or not len(table):
+        return _none("there is no spike to follow", {"spike": spike})
+    if not 0 <= spike < len(table):
+        raise UserError(f"spike {spike} was asked for; there are {len(table)}, numbered from 0")
+    row = table.iloc[spike]
+    if row["direction"] != "rise":
+        return _none("a drop does not fade", {"spike": spike})
+    noise = found.extra["noise"].iloc[0]
+    start = micros(frame["start"])
+    y, mu = frame["value"].to_numpy(float), frame["expected"].to_numpy(float)
+    known = ~frame["unknown"].to_numpy(bool)
+    peak = int(np.searchsorted(start, micros([row["peak"]])[0]))
+    end = (
+        int(np.searchsorted(micros(frame["end"]), micros([row["end"]])[0]))
+        if row["end"] == row["end"]
+        else len(y) - 1
+    )
+    later = table["onset"].iloc[spike + 1 :]
+    until = int(np.searchsorted(start, micros([later.iloc[0]])[0])) if len(later) else len(y)
+    answer = fade(y, mu, known, peak, end, until, float(noise["phi"]), float(noise["alpha"]))
+    if answer.reason:
+        return _none(answer.reason, {"spike": spike})
+    bucket = float(noise["cadence_hours"])
+    rows = pd.DataFrame(answer.families, columns=COLUMNS[1:])
+    rows.insert(0, "family", list(FAMILIES))
+    rows[["half_life", "half_life_low", "half_life_high"]] *= bucket
+    best = int(rows["weight"].idxmax())
+    stop = min(until, peak + max(3 * (end - peak), 12) + 1, len(y))
+    left = np.arange(stop - peak, dtype=float)
+    line = draw(best, rows["shape"][best], rows["half_life"][best] / bucket, left, np.ones(len(left)))
+    shown = pd.DataFrame(
+        {
+            "start": frame["start"].iloc[peak:stop].to_numpy(),
+            "excess": (y - mu)[peak:stop],
+            "fitted": rows["height"][best] * line,
+        }
+    )
+    shown["start"] = frame["start"].iloc[peak:stop].reset_index(drop=True)
+    half, low, high = (x * bucket for x in (answer.half_life, answer.low, answer.high))
+    parameters = {"spike": spike, "half_life": half, "half_life_low": low, "half_life_high": high}
+    summary = (
+        f"Half of the extra attention was gone {half:.3g} hours after the peak (90 %: {low:.3g} to {high:.3g}). "
+        f"The fade is best drawn by the {FAMILIES[best]} ({rows['weight'][best]:.0%} of the likelihood)."
+    )
+    rows = rows.sort_values("weight", ascending=False, ignore_index=True)
+    return Result(rows, "found", "", summary, (), VERSION, parameters, {"fade": shown})
+
+
+def _none(reason: str, parameters: dict[str, Any]) -> Result:
+    return Result(
+        pd.DataFrame(columns=COLUMNS),
+        "inconclusive",
+        reason,
+        f"No half-life: {reason}.",
+        (),
+        VERSION,
+        parameters,
+    )

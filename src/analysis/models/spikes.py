@@ -372,7 +372,10 @@ def _peak(grid: Grid, base: Baseline, a: int, b: int, sign: int) -> int:
     around = np.convolve(gap, np.ones(2 * reach + 1), "same") / np.convolve(
         np.ones(len(gap)), np.ones(2 * reach + 1), "same"
     )
-    for other in (begin, int(np.argmax(around))):
+    middle = int(np.argmax(around))
+    if gap[begin] < around[middle] - np.sqrt(own[begin] + own.mean() / (2 * reach + 1)):
+        begin = middle
+    for other in (begin, middle):
         if gap[other] >= gap[top] - 2.0 * np.sqrt(own[other] + own[top]):
             return int(inside[other])
     return int(inside[top])
