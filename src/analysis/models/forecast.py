@@ -118,22 +118,8 @@ def train(
             old, new = known & ~newest[item], known & newest[item]
             if min(len(np.unique(item[old])), len(np.unique(item[new]))) < CELL:
                 continue
-            size = int(old.sum())
-            rows = max(rows, size)
-            # small pasts get small trees: a leaf of about a thousandth, never under 20 rows
-            smallest, large = int(np.clip(size / 1000, 20, 100)), size > 20_000
-            heads[horizon] = {
-                level: learn(
-                    matrix[old],
-                    target[old],
-                    level,
-                    300 if large else 120,
-                    63 if large else 15,
-                    smallest,
-                    seed,
-                )
-                for level in LEVELS
-            }
+            rows = max(rows, int(old.sum()))
+            heads[horizon] = {level: _grow(matrix[old], target[old], level, seed) for level in LEVELS}
             age = when[new] - tracks.first[item[new]]
             margins += _calibrate(horizon, heads[horizon], matrix[new], target[new], age, names)
     trained = {
@@ -190,6 +176,13 @@ def predict(model: Model, tracks: Tracks, item: np.ndarray, when: np.ndarray, ho
     ahead = _ahead(tracks, item, when, horizon) & (tracks.index(item, when) > tracks.start[item])
     out.loc[~ahead, out.columns[1:]] = np.nan
     return out.assign(basis=np.where(ahead, basis, "none"))
+
+
+def _grow(matrix: np.ndarray, target: np.ndarray, level: float, seed: int) -> Trees:
+    # small pasts get small trees: a leaf of about a thousandth of the rows, never under 20
+    large = len(target) > 20_000
+    smallest = int(np.clip(len(target) / 1000, 20, 100))
+    return learn(matrix, target, level, 300 if large else 120, 63 if large else 15, smallest, seed)
 
 
 def _ahead(tracks: Tracks, item: np.ndarray, when: np.ndarray, horizon: str) -> np.ndarray:
