@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -188,6 +189,78 @@ def list_reports() -> None:
 
     places = settings()
     typer.echo(telling.overview(Path(places.path("notebooks")), Site(places.path("site"))))
+
+
+@imports.command("export")
+def import_export(
+    platform: Annotated[str, typer.Argument(help="The platform it was downloaded from.")],
+    format: Annotated[str, typer.Argument(help="Which of its exports; a wrong one names those there are.")],
+    files: Annotated[list[Path], typer.Argument(help="The files, as they were downloaded.")],
+    made: Annotated[
+        str, typer.Option(help="When it was made (ISO 8601, UTC); by default what it says, or its own date.")
+    ] = "",
+    account: Annotated[str, typer.Option(help="URL of the profile or page it is about.")] = "",
+    zone: Annotated[str, typer.Option(help="Time zone of its clock, as Europe/Berlin.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count, write nothing.")] = False,
+) -> None:
+    """Import what a platform lets you download: your saves, your posts, your page's figures.
+
+    Example: virality import export pinboard json pinboard_export.json
+    """
+    from datetime import UTC, datetime
+
+    from analysis.errors import UserError
+    from analysis.importing.exports import import_exports
+    from analysis.store import Store
+
+    moment = None
+    if made:
+        try:
+            moment = datetime.fromisoformat(made)
+        except ValueError:
+            raise UserError(f"--made {made!r} is no time; expected for example 2026-05-01T12:00") from None
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    counts = import_exports(
+        files, platform, format, Store.open(), made=moment, account=account or None, zone=zone or None,
+        dry_run=dry_run, progress=lambda told: typer.echo(told, err=True),
+    )  # fmt: skip
+    for line in counts.shown:
+        typer.echo(f"set aside: {line}", err=True)
+    for place in counts.kept_in:
+        typer.echo(f"what was set aside is in {place}", err=True)
+    typer.echo(str(counts))
+
+
+@imports.command("log")
+def import_log(
+    files: Annotated[list[Path], typer.Argument(help="Log files or folders of them: plain, .gz or .zst.")],
+    site: Annotated[str, typer.Option(help="The site the logs are of, as https://example.com.")],
+    format: Annotated[
+        str | None,
+        typer.Option(help="combined, common, vhost, caddy, w3c, or the server's format string; by default found out."),
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Time zone of times without an offset, as Europe/Berlin.")
+    ] = None,
+    every: Annotated[
+        float | None, typer.Option(min=1, help="Keep watching: import what is new every so many seconds.")
+    ] = None,
+) -> None:
+    """Import access logs as hourly visits and page views by source; addresses are dropped on the way.
+
+    A file that was rotated or has grown adds only what is new.
+
+    Examples: virality import log /var/log/nginx --site https://example.com
+
+    virality import log access.log --site example.com --format '$remote_addr [$time_local] "$request" $status'
+    """
+    from analysis.importing import logs
+    from analysis.store import Store
+
+    if every is not None:
+        logs.watch(files, site, Store.open(), format, zone, every, typer.echo)
+    for line in logs.import_logs(files, site, Store.open(), format, zone).lines():
+        typer.echo(line)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera.typing.pandas import Series
@@ -239,6 +240,8 @@ class Batch:
 
     ``gone`` (columns platform, item_id) names items the platform says no longer exist: the store
     purges them. ``set_aside`` (columns source, line, reason, text) holds rows that were refused.
+    ``origins`` says, for an import, from which input row each row of a table came (by table name), and
+    under "" which input rows were used at all; a fetch leaves it empty.
     """
 
     content: pd.DataFrame = field(default_factory=lambda: empty(CONTENT))
@@ -251,3 +254,4 @@ class Batch:
     set_aside: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=["source", "line", "reason", "text"], dtype=str)
     )
+    origins: dict[str, np.ndarray] = field(default_factory=dict)

@@ -80,15 +80,16 @@ def stories(path: Path, observed_at: datetime | None = None) -> Iterator[Batch]:
 
 def _answers(rows: Rows, text: str) -> Iterator[None]:
     fallback = rows.observed_at
-    for line, record in json_records(text, rows.aside):
+    for line, record in json_records(text, rows.lost):
         listed = record.get("stories")
         try:
             stamp = record.get("timestamp")
             rows.observed_at = epoch(stamp, earliest=EARLIEST) if stamp is not None else fallback
         except (ValueError, TypeError) as error:
-            rows.aside(f"timestamp: {error}", "", line)
+            rows.lost(f"timestamp: {error}", "", line)
             continue
         for story in listed if isinstance(listed, list) else [record]:
+            rows.begin()
             try:
                 _story(rows, story)
             except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -159,6 +160,7 @@ def _votes(rows: Rows, path: Path) -> Iterator[None]:
                 continue
         if cells == heading:
             continue
+        rows.begin()
         try:
             if len(cells) <= max(order):
                 raise ValueError(f"{len(cells)} cells where voter, story and epoch were expected")

@@ -41,7 +41,8 @@ def export(path: Path, observed_at: datetime | None = None) -> Iterator[Batch]:
 
 
 def _saves(rows: Rows, path: Path) -> Iterator[None]:
-    for line in table(path, COLUMNS, ("url", "timestamp"), "Instapaper CSV export", rows.aside):
+    for line in table(path, COLUMNS, ("url", "timestamp"), "Instapaper CSV export", rows.lost):
+        rows.begin()
         try:
             at = epoch(line["timestamp"], earliest=EARLIEST)
             folder = line.get("folder")

@@ -73,7 +73,8 @@ def placements(path: Path, observed_at: datetime | None = None) -> Iterator[Batc
 
 
 def _placed(rows: Rows, path: Path) -> Iterator[None]:
-    for line in table(path, COLUMNS, ("url", "placed_at"), "list of MySpace placements", rows.aside):
+    for line in table(path, COLUMNS, ("url", "placed_at"), "list of MySpace placements", rows.lost):
+        rows.begin()
         try:
             try:
                 at = date_in(line["placed_at"], *DATES)

@@ -40,7 +40,8 @@ def backup(path: Path, observed_at: datetime | None = None) -> Iterator[Batch]:
 
 
 def _saves(rows: Rows, text: str) -> Iterator[None]:
-    for line, record in json_records(text, rows.aside):
+    for line, record in json_records(text, rows.lost):
+        rows.begin()
         try:
             at = moment(record["time"])
             if at < EARLIEST:

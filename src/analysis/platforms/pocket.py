@@ -43,7 +43,8 @@ def export(path: Path, observed_at: datetime | None = None) -> Iterator[Batch]:
 
 
 def _saves(rows: Rows, path: Path) -> Iterator[None]:
-    for line in table(path, COLUMNS, ("url", "time_added"), "Pocket CSV export", rows.aside):
+    for line in table(path, COLUMNS, ("url", "time_added"), "Pocket CSV export", rows.lost):
+        rows.begin()
         try:
             if line.get("status") not in STATUSES:
                 raise ValueError(

@@ -45,7 +45,8 @@ def export(path: Path, observed_at: datetime | None = None) -> Iterator[Batch]:
 
 
 def _saves(rows: Rows, path: Path) -> Iterator[None]:
-    for line in table(path, COLUMNS, ("url", "created"), "Raindrop CSV export", rows.aside):
+    for line in table(path, COLUMNS, ("url", "created"), "Raindrop CSV export", rows.lost):
+        rows.begin()
         try:
             if line.get("favorite", "true").casefold() not in ("true", "false", ""):
                 raise ValueError(f"{line['favorite']!r} is neither true nor false: cut off or badly quoted")

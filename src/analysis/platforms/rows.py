@@ -6,6 +6,7 @@ import math
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.tables import CONTENT, EVENTS, INTERVALS, READINGS, UTC_TIME, Batch, Table, event_id
@@ -32,9 +33,21 @@ class Rows:
         }
         self._gone: list[str] = []
         self._aside: list[tuple[int | None, str, str]] = []
+        self._row = 0
+        self._used: dict[int, None] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._rows.values())) + len(self._gone) + len(self._aside)
+
+    def begin(self) -> int:
+        """A new row of the input begins: what is added from here on came from it. Its number."""
+        self._row += 1
+        self._used[self._row] = None
+        return self._row
+
+    def resume(self, row: int) -> None:
+        """What is added from here on came from an input row that began before."""
+        self._row = row
 
     def content(self, url: str, title: str | None = None, published_at: datetime | None = None) -> str:
         """A URL the platform names; its content_id. ValueError when it is no http(s) URL."""
@@ -55,7 +68,7 @@ class Rows:
         """One act dated by the platform; ``more``: actor (hashed), audience, parent_id, community."""
         self._rows["events"].append(
             {"event_id": event_id(self.platform, native_id), "content_id": content, "kind": kind,
-             "occurred_at": occurred_at, **more}
+             "occurred_at": occurred_at, "_row": self._row, **more}
         )  # fmt: skip
 
     def reading(
@@ -72,7 +85,7 @@ class Rows:
         """A counter's value, or why it is unknown (then ``value`` is None)."""
         self._rows["readings"].append(
             {"item_id": item_id, "content_id": content, "metric": metric, "value": value, "status": status,
-             "reason": reason, "observed_at": observed_at or self.observed_at}
+             "reason": reason, "observed_at": observed_at or self.observed_at, "_row": self._row}
         )  # fmt: skip
 
     def interval(
@@ -92,7 +105,7 @@ class Rows:
         self._rows["intervals"].append(
             {"content_id": content, "metric": metric, "start": start, "end": end, "value": value,
              "status": status, "reason": reason, "partial": partial,
-             "observed_at": observed_at or self.observed_at}
+             "observed_at": observed_at or self.observed_at, "_row": self._row}
         )  # fmt: skip
 
     def gone(self, item_id: str) -> None:
@@ -101,24 +114,36 @@ class Rows:
 
     def aside(self, reason: str, text: str = "", line: int | None = None) -> None:
         """Something that could not be used, and why. Never pass a person's name or words as ``text``."""
+        self._used.pop(self._row, None)
+        self._aside.append((line, reason, text))
+
+    def lost(self, reason: str, text: str = "", line: int | None = None) -> None:
+        """A row of the input that could not even be read as one: it never began."""
         self._aside.append((line, reason, text))
 
     def batch(self) -> Batch:
         """Everything so far, typed; the rows object is empty again."""
         common = {"platform": self.platform, "observer": self.observer, "source": self.source}
         frames = {}
+        origins = {"": np.array(list(self._used), dtype=np.int64)} if self._row else {}
         for table in (CONTENT, EVENTS, READINGS, INTERVALS):
             rows = self._rows[table.name]
-            frames[table.name] = _frame(table, rows, common | {"observed_at": self.observed_at})
+            frame, kept = _frame(table, rows, common | {"observed_at": self.observed_at})
+            frames[table.name] = frame
+            if self._row and table is not CONTENT:
+                origins[table.name] = np.array([row["_row"] for row in rows], dtype=np.int64)[kept]
             self._rows[table.name] = []
         gone = pd.DataFrame({"platform": [self.platform] * len(self._gone), "item_id": self._gone}, dtype=str)
         aside = pd.DataFrame(self._aside, columns=["line", "reason", "text"])
         aside.insert(0, "source", self.source)
-        self._gone, self._aside = [], []
-        return Batch(**frames, gone=gone, set_aside=aside)
+        self._gone, self._aside, self._used = [], [], {}
+        return Batch(**frames, gone=gone, set_aside=aside, origins=origins)
 
 
-def _frame(table: Table, rows: list[dict[str, Any]], common: dict[str, Any]) -> pd.DataFrame:
+def _frame(
+    table: Table, rows: list[dict[str, Any]], common: dict[str, Any]
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows typed, each key once (the first wins), and which of the rows these are."""
     columns = {}
     for name, dtype in table.dtypes.items():
         default = common.get(name)
@@ -127,7 +152,9 @@ def _frame(table: Table, rows: list[dict[str, Any]], common: dict[str, Any]) -> 
             columns[name] = pd.Series(pd.to_datetime(values, utc=True), dtype="datetime64[us, UTC]")
         else:
             columns[name] = pd.Series(values, dtype=dtype)
-    return pd.DataFrame(columns).drop_duplicates(list(table.key), ignore_index=True)
+    frame = pd.DataFrame(columns)
+    kept = ~frame.duplicated(list(table.key)).to_numpy()
+    return frame[kept].reset_index(drop=True), kept
 
 
 def moment(value: Any) -> datetime:

@@ -74,6 +74,7 @@ def _bookmarks(rows: Rows, text: str, earliest: datetime) -> Iterator[None]:
             for name, *values in _ATTRIBUTE.findall(attributes)
         }
         url = found.get("href", "")
+        rows.begin()
         if not opened or not closed:
             rows.aside("a bookmark that does not end: the file is cut off or damaged", "", line)
             continue

@@ -55,12 +55,14 @@ def discover(path: Path, observed_at: datetime | None = None) -> Iterator[Batch]
     """
     rows = rows_of(CARD.name, path, observed_at, "stumbleupon archive", "discover")
     # a fall is only seen in order, so the whole file is read first
-    looks: dict[tuple[str, str], dict[datetime, tuple[str, float]]] = defaultdict(dict)
-    yield from in_batches(rows, _pages(rows, path, looks))
+    looks: dict[tuple[str, str], dict[datetime, tuple[str, float, int]]] = defaultdict(dict)
+    for _ in _pages(rows, path, looks):
+        pass
     falls = 0
     for (item, metric), readings in looks.items():
         before: tuple[datetime, float] | None = None
-        for at, (content, value) in sorted(readings.items()):
+        for at, (content, value, row) in sorted(readings.items()):
+            rows.resume(row)
             fell = before is not None and value < before[1]
             falls += fell
             reason = (
@@ -76,9 +78,10 @@ def discover(path: Path, observed_at: datetime | None = None) -> Iterator[Batch]
 
 
 def _pages(
-    rows: Rows, path: Path, looks: dict[tuple[str, str], dict[datetime, tuple[str, float]]]
+    rows: Rows, path: Path, looks: dict[tuple[str, str], dict[datetime, tuple[str, float, int]]]
 ) -> Iterator[None]:
-    for line in table(path, COLUMNS, ("id", "url", "view_count", "date"), "StumbleUpon extract", rows.aside):
+    for line in table(path, COLUMNS, ("id", "url", "view_count", "date"), "StumbleUpon extract", rows.lost):
+        row = rows.begin()
         try:
             at = datetime.strptime(line["date"], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
             if not EARLIEST <= at < LATEST:
@@ -90,7 +93,7 @@ def _pages(
             for metric, value in values.items():
                 if value is not None:
                     # the same page archived in the same second, listed under two topics: one look
-                    looks[line["id"], metric].setdefault(at, (content, value))
+                    looks[line["id"], metric].setdefault(at, (content, value, row))
         except ValueError as error:
             rows.aside(str(error), line["url"], line.number)
         yield

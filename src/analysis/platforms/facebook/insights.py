@@ -77,7 +77,7 @@ def posts(
         if not isinstance(cells, str)
     )
     needed = ("id", "publish_time") if by_post else ("date",)
-    lines = list(table(path, aliases(), needed, "Facebook export", rows.aside, text=text))
+    lines = list(table(path, aliases(), needed, "Facebook export", rows.lost, text=text))
     lines = [line for line in lines if not _describes(line, by_post)]
     dates = [line.get(name) for line in lines for name in ("publish_time", "date")]
     step = _post if by_post else _page_day
@@ -85,6 +85,7 @@ def posts(
 
     def steps() -> Iterator[None]:
         for line in lines:
+            rows.begin()
             try:
                 step(rows, line, order, clock, page)
             except ValueError as error:

@@ -158,6 +158,7 @@ def _value(cell: Any) -> float | None:
 def _each(rows: Rows, sheet: Sheet, first: int, use: Callable[[list[Any]], None]) -> Iterator[None]:
     for place, cells in enumerate(sheet[first:], first + 1):
         if any(cell not in (None, "") for cell in cells):
+            rows.begin()
             try:
                 use(cells)
             except ValueError as error:
@@ -212,6 +213,7 @@ def _creator(rows: Rows, book: dict[str, Sheet], account: str) -> Iterator[None]
     if made:
         # the workbook dates itself: everything in it was known at the end of that day
         rows.observed_at = numeric_date(made.group(1)).replace(tzinfo=UTC) + timedelta(days=1)
+        rows.begin()
         counter(rows, content, content, "followers", _value(followers[0][1]), rows.observed_at)
     for name in ("engagement", "followers"):
         head = _header(book.get(name, []))

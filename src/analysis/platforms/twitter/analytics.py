@@ -75,7 +75,8 @@ def analytics(path: Path, observed_at: datetime | None = None, account: str | No
 
 
 def _posts(rows: Rows, path: Path, text: str) -> Iterator[None]:
-    for line in table(path, COLUMNS, ("id", "time"), "Twitter analytics export", rows.aside, text=text):
+    for line in table(path, COLUMNS, ("id", "time"), "Twitter analytics export", rows.lost, text=text):
+        rows.begin()
         try:
             native = line["id"].strip("'\"")
             if not native.isdigit():
@@ -93,8 +94,9 @@ def _posts(rows: Rows, path: Path, text: str) -> Iterator[None]:
 def _days(rows: Rows, path: Path, text: str, account: str) -> Iterator[None]:
     content = None
     for line in table(
-        path, COLUMNS, ("time", "impressions"), "Twitter analytics export", rows.aside, text=text
+        path, COLUMNS, ("time", "impressions"), "Twitter analytics export", rows.lost, text=text
     ):
+        rows.begin()
         try:
             day = date_in(line["time"], *TIMES)
             values = {m: number(v) for m, v in line.cells.items() if m in METRICS.values()}

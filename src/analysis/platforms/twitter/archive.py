@@ -44,7 +44,8 @@ def _archive_made(path: Path) -> datetime | None:
 
 
 def _tweets(rows: Rows, text: str) -> Iterator[None]:
-    for line, record in json_records(text, rows.aside):
+    for line, record in json_records(text, rows.lost):
+        rows.begin()
         post = record.get("tweet", record)
         try:
             _tweet(rows, post)
