@@ -16,7 +16,7 @@ as much. Found stretches are taken out, the baseline is learnt again, and all is
 Onset and end are change points of largest likelihood on either side (Page's walk with half the spike's
 own height, at most 1.5 and 0.5 deviations a bucket). The peak is the largest excess, or the first bucket
 where noise alone could have lifted a later one above it. Excess = sum of (count - expected) from a bucket
-before the onset until as long again after the end; its 90 % interval holds the counts an ordinary time
+before the onset until twice as long again after the end; its 90 % interval holds the counts an ordinary time
 would have brought instead: their noise and the baseline's own error. It is what did come on top, not the
 mean of a process that might have brought more or less.
 
@@ -245,7 +245,7 @@ def _detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, li
         found, height, tail = alarms(y, known.astype(float), base, mask, lengths, limit)
         mask = np.ones(len(y))
         for stretch in found:
-            mask[max(stretch.onset - 1, 0) : stretch.end + 1 + max(stretch.end - stretch.onset, 1)] = 0.0
+            mask[max(stretch.onset - 1, 0) : stretch.end + 2 * (stretch.end - stretch.onset) + 3] = 0.0
         if mask[known].mean() < 0.3:
             mask = np.ones(len(y))
     assert base is not None
@@ -351,12 +351,12 @@ def _measure(
 
 
 def _around(grid: Grid, a: int, b: int, before: int, until: int) -> tuple[int, int]:
-    """The buckets an excess is summed over: a bucket before the onset, and as long again after the end.
+    """The buckets an excess is summed over: a bucket before the onset, and twice as long again after the end.
 
     Where a spike begins and ends is chosen to look high; what lies just outside looks low. Taking both
     keeps the sum fair and catches the tail that is too thin to see.
     """
-    return max(a - 1, before + 1, 0), min(b + max(b - a, 1), until - 1, len(grid.y) - 1)
+    return max(a - 1, before + 1, 0), min(b + 2 * (b - a) + 2, until - 1, len(grid.y) - 1)
 
 
 def _peak(grid: Grid, base: Baseline, a: int, b: int, sign: int) -> int:
