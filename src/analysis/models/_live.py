@@ -12,7 +12,7 @@ from analysis.models._scan import tail
 
 @njit(cache=True)
 def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm):  # type: ignore[no-untyped-def]
-    """Expected count, surprise (normal deviates, signed) and calibrated surprise of every bucket.
+    """Expected count and calibrated surprise (normal deviates, rises and drops alike) of every bucket.
 
     ``fast`` and ``slow`` are the memories of level and of season and noise, in buckets. Counts beyond
     three deviations teach only as far as that, so a spike is not at once taken for the level.
@@ -27,7 +27,7 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
     count = np.zeros(size)
     scatter, seen = np.zeros(size), np.zeros(size)
     heavy, burst = 0.4 * 20.0, 20.0
-    expected, surprise, fair = np.full(n, np.nan), np.zeros(n), np.zeros(n)
+    expected, fair = np.full(n, np.nan), np.zeros(n)
     variance = np.zeros(n)
     used = np.zeros(n)
     rows = 0
@@ -82,14 +82,12 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
                 best = z
             scatter[k] = keep_slow * scatter[k] + min(rough * rough, 9.0 * usual * usual)
             seen[k] = keep_slow * seen[k] + 1.0
-        surprise[i] = best
         reach = abs(best)
         typical = heavy / burst
         fair[i] = reach if reach < 2.0 else 2.0 + (reach - 2.0) * min(0.4 / typical, 1.0)
-        if rows < warm:
-            fair[i] = min(fair[i], 2.0)
+        if rows < warm or not known[i]:
+            fair[i] = 0.0
         if not known[i]:
-            surprise[i], fair[i] = 0.0, 0.0
             continue
         if reach > 2.0 and rows >= warm:
             heavy = keep_slow * heavy + min(reach - 2.0, 4.0 * typical)
@@ -113,18 +111,19 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
         up = keep_fast * up + value / season
         down = keep_fast * down + dur[i]
         rows += 1
-    return expected, surprise, fair
+    return expected, fair
 
 
 @njit(cache=True)
-def announce(fair, known, memory, decay):  # type: ignore[no-untyped-def]
+def announce(fair, known, memory, decay, limit):  # type: ignore[no-untyped-def]
     """Alarms, once a spike, and a memory of surprise that lasts through it.
 
     A bucket announces when its surprise is a new record of the last ``memory`` buckets by a full step of
     a ladder (each rung 1.25 times the one below), so any threshold is passed once a spike and rung.
     """
     n = len(fair)
-    fresh, held = np.zeros(n), np.zeros(n)
+    fresh, held, alarm = np.zeros(n), np.zeros(n), np.zeros(n, np.bool_)
+    above = -(10**9)
     last = np.full(64, -(10**9))
     keep = 0.5 ** (1.0 / decay)
     mean = 0.0
@@ -133,6 +132,9 @@ def announce(fair, known, memory, decay):  # type: ignore[no-untyped-def]
         held[i] = mean
         if not known[i] or fair[i] < 2.0:
             continue
+        if fair[i] >= limit:
+            alarm[i] = i - above > memory
+            above = i
         rung = int(math.log(fair[i] / 2.0) / math.log(1.25))
         new = True
         for q in range(rung, 64):
@@ -143,4 +145,4 @@ def announce(fair, known, memory, decay):  # type: ignore[no-untyped-def]
             last[q] = i
         if new:
             fresh[i] = fair[i]
-    return fresh, held
+    return fresh, held, alarm

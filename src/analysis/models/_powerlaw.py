@@ -34,21 +34,25 @@ def _decayed(t, w, until, s, sums, masses):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True)
-def _rates(rows, weights, mu, pull):  # type: ignore[no-untyped-def]
+def _rates(columns, weights, mu, pull):  # type: ignore[no-untyped-def]
     """The sum of log rates, of their inverses, and of inverse times each exponential's sum."""
-    # a loop, not BLAS: its threads cost more than these small products
-    pull[:] = 0.0
+    # loops, not BLAS: its threads cost more than these small products
+    rate = np.full(columns.shape[1], mu)
+    for j in range(weights.shape[0]):
+        weight, column = weights[j], columns[j]
+        for i in range(rate.shape[0]):
+            rate[i] += weight * column[i]
     logs = inverses = 0.0
-    for i in range(rows.shape[0]):
-        rate = mu
-        for j in range(weights.shape[0]):
-            rate += rows[i, j] * weights[j]
-        rate = max(rate, 1e-300)
-        inverse = 1.0 / rate
-        logs += np.log(rate)
-        inverses += inverse
-        for j in range(weights.shape[0]):
-            pull[j] += inverse * rows[i, j]
+    for i in range(rate.shape[0]):
+        rate[i] = max(rate[i], 1e-300)
+        logs += np.log(rate[i])
+        rate[i] = 1.0 / rate[i]
+        inverses += rate[i]
+    for j in range(weights.shape[0]):
+        column, total = columns[j], 0.0
+        for i in range(rate.shape[0]):
+            total += rate[i] * column[i]
+        pull[j] = total
     return logs, inverses
 
 
@@ -67,7 +71,7 @@ class Sums:
         self.masses = np.empty(len(self.s))
         _decayed(t, w, until, self.s, self.sums, self.masses)
         self.w, self.t, self.until, self.roots = w, t, until, roots
-        self.rows = np.ascontiguousarray(self.sums[roots:])
+        self.columns = np.ascontiguousarray(self.sums[roots:].T)
 
     def weights(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Each exponential's weight at log (mu, eta, c, theta), and its log's slopes in log c and theta."""
@@ -89,7 +93,7 @@ class Sums:
         mu = np.exp(x[0]) if immigrants else 0.0
         weights, in_c, in_theta = self.weights(x)
         pull = np.empty(len(weights))
-        logs, inverse = _rates(self.rows, weights, mu, pull)
+        logs, inverse = _rates(self.columns, weights, mu, pull)
         own = weights * (pull - self.masses)
         loglik = logs - mu * self.until - weights @ self.masses
         return float(loglik), np.array([mu * (inverse - self.until), own.sum(), own @ in_c, own @ in_theta])
@@ -100,7 +104,7 @@ class Sums:
         """The best log (mu, eta, c, theta); with ``eta`` held where it is given."""
         from scipy.optimize import minimize
 
-        n = len(self.rows)
+        n = self.columns.shape[1]
         if start is None and len(self.t) > 2 * HEAD:
             # the leading acts bring the search near the optimum at a fraction of the cost
             head = Sums(self.t[:HEAD], self.w[:HEAD], float(self.t[HEAD]), self.roots)

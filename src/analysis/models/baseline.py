@@ -134,7 +134,7 @@ def learn(
     """The baseline from the buckets of weight 1; ``start`` gives the noise as known so far."""
     y = np.where(grid.known, grid.y, 0.0)
     w = np.where(grid.known, weight, 0.0)
-    phi = start.phi if start else _scale(y[w > 0])
+    phi = start.phi if start else scale(y[w > 0])
     inflate = start.inflation(max(min(2 * beat.half, 200), 1)) if start else 1.0
     alpha = start.alpha if start else -1.0
     args = (beat.index, beat.nxt, beat.part, beat.day, beat.cell, beat.n_slots, beat.n_cells, beat.x)
@@ -185,7 +185,7 @@ def _counts(y: np.ndarray, mu: np.ndarray) -> bool:
     return bool(np.mean(mu) < 20 or typical > 0.5)
 
 
-def _scale(y: np.ndarray) -> float:
+def scale(y: np.ndarray) -> float:
     """First guess of the variance per unit of mean: 1 for counts, else from neighbouring differences."""
     if len(y) < 3 or not np.any(y != np.floor(y)):
         return 1.0

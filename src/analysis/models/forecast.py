@@ -210,14 +210,12 @@ def _calibrate(
 ) -> list[list[Any]]:
     levels = {level: trees.predict(matrix) for level, trees in heads.items()}
     size = matrix[:, names.index("value")] + levels[0.5]
+    lean = _lean(levels, target, age)
     rows = []
     for at in AGES:
         mine = age == at
         if mine.sum() < CELL:
             continue
-        # the lean rests on the ages next to it as well: one number, so more items and less chance
-        near = np.abs(np.log(age / at)) < 0.45
-        lean = _lean({k: v[near] for k, v in levels.items()}, target[near])
         edges = np.quantile(size[mine], [0.25, 0.5, 0.75]) if mine.sum() >= 4 * CELL else []
         cell = np.searchsorted(edges, size)
         for k, above in enumerate([-np.inf, *edges]):
@@ -237,14 +235,16 @@ def _reach(scores: np.ndarray, level: float) -> float:
     return float(np.sort(scores)[min(int(np.ceil((n + 1) * level)), n) - 1])
 
 
-def _lean(levels: dict[float, np.ndarray], target: np.ndarray) -> float:
-    if len(target) < ENOUGH:
-        return 1.0
-    errors = [
-        np.median(np.abs(np.expm1(levels[0.4] + lean * (levels[0.5] - levels[0.4]) - target)))
-        for lean in LEANS
-    ]
-    return float(LEANS[int(np.argmin(errors))])
+def _lean(levels: dict[float, np.ndarray], target: np.ndarray, age: np.ndarray) -> float:
+    """The level between 40 % and the median that erred least, as a mean over ages of relative gains."""
+    gains = []
+    for at in np.unique(age):
+        mine = age == at
+        if mine.sum() >= ENOUGH:
+            points = [levels[0.4][mine] + lean * (levels[0.5] - levels[0.4])[mine] for lean in LEANS]
+            errors = np.array([np.median(np.abs(np.expm1(point - target[mine]))) for point in points])
+            gains.append(np.log(errors / errors[-1]))
+    return float(LEANS[int(np.argmin(np.mean(gains, axis=0)))]) if gains else 1.0
 
 
 def _adjust(

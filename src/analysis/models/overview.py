@@ -13,6 +13,7 @@ Abstains when no row of the period says anything, and where its parts abstain.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -31,6 +32,7 @@ def overview(
     cards: Mapping[str, Card],
     *,
     show: int = 20,
+    note: str = "",
 ) -> Result:
     """The period's contents that stood out or had a spike.
 
@@ -44,13 +46,16 @@ def overview(
         Platform name to its card, for names.
     show
         How many contents are listed at most.
+    note
+        What a reader must know before anything else, such as that the data are made up.
 
     Returns
     -------
     Result
-        ``table``: content (its title, hostile text); stood_out_on (in words); first (the platform);
-        began (UTC); spread (until the last platform took it up, in words); spikes (of exposure);
-        added (by them, missing without); url. ``extra["order"]``: content_id of each row.
+        ``table``: content (its title, hostile text); stood_out_on (in words); spikes_of_visits (what
+        each added, with its interval; absent where no exposure was measured); first_on (the platform);
+        began (UTC); spread_over (until the last platform took it up, in words); url.
+        ``extra["order"]``: content_id of each row.
         ``extra["marks"]``: content_id, platform, at, stood_out, words: when each platform took it up.
         ``extra["spikes"]``: the spikes of these contents, with words.
     """
@@ -63,11 +68,23 @@ def overview(
     marks = _marks(stood.table, first.table, order["content_id"], cards)
     spikes = spikes[spikes["content_id"].isin(order["content_id"])].reset_index(drop=True)
     extra = {"order": order, "marks": marks, "spikes": spikes}
-    table = _table(order["content_id"], contents.set_index("content_id"), first.table, marks, spikes, cards)
+    table = _table(
+        order["content_id"],
+        contents.set_index("content_id"),
+        first.table,
+        marks,
+        spikes,
+        cards,
+        judged=rose.extra["series"],
+    )
     judged = stood.verdict != "inconclusive" or rose.verdict != "inconclusive"
     verdict: Verdict = "found" if everything else "nothing" if judged else "inconclusive"
     reason = "" if judged or everything else f"nothing in this period: {stood.reason}"
-    summary = _summary(table, len(everything), stood, first, rose, since, until, reason)
+    summary = " ".join(
+        filter(
+            None, [note, _summary(table, marks, len(everything), stood, rose, since, until, reason, cards)]
+        )
+    )
     return Result(table, verdict, reason, summary, (), VERSION, stood.parameters | {"show": show}, extra)
 
 
@@ -92,6 +109,11 @@ def _utc(moment: object) -> pd.Timestamp:
     return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
 
 
+def names(cards: Mapping[str, Card]) -> dict[str, str]:
+    """Every platform as people call it."""
+    return {card.name: card.title for card in cards.values()}
+
+
 def name(platform: str, cards: Mapping[str, Card]) -> str:
     """A platform as people call it."""
     return cards[platform].title if platform in cards else platform
@@ -100,32 +122,42 @@ def name(platform: str, cards: Mapping[str, Card]) -> str:
 def _marks(
     judged: pd.DataFrame, began: pd.DataFrame, keys: pd.Series, cards: Mapping[str, Card]
 ) -> pd.DataFrame:
+    columns = [
+        "content_id",
+        "platform",
+        "metric",
+        "item_id",
+        "born",
+        "gained",
+        "times",
+        "beaten",
+        "like",
+        "stood_out",
+    ]
     marks = began[began["content_id"].isin(keys)].merge(
-        judged[["content_id", "platform", "metric", "gained", "times", "beaten", "like", "stood_out"]],
-        on=["content_id", "platform"],
-        how="left",
+        judged[columns], on=["content_id", "platform"], how="left"
     )
+    out = marks["stood_out"].fillna(False).astype(bool)
+    # where one of several items stood out, its own beginning is what counts
+    item = out & (marks["item_id"] != marks["content_id"])
+    marks["at"] = marks["at"].where(~item, marks["born"])
     marks["words"] = [
-        f"{name(row.platform, cards)}: {_gain(row)}{'' if row.dated else ' (first seen then)'}"
+        f"{name(row.platform, cards)} {_gain(row)}{'' if row.dated else ' (first seen then)'}"
         for row in marks.itertuples()
     ]
-    return marks
+    return marks.sort_values(["content_id", "times"], ascending=[True, False], ignore_index=True)
 
 
-def _gain(row: object) -> str:
-    gained, times = getattr(row, "gained", None), getattr(row, "times", None)
-    if gained is None or gained != gained:
-        return "not counted"
-    told = f"{gained:,.0f} {str(getattr(row, 'metric', '')).replace('_', ' ')}"
-    if times is not None and times == times:
-        told += f", {times:,.1f} × what its like had"
-    return told
+def _gain(row: Any) -> str:
+    if row.gained is None or row.gained != row.gained:
+        return "(not counted)"
+    times = f" (×{row.times:,.0f})" if row.times == row.times else ""
+    return f"{str(row.metric).replace('_', ' ')} {row.gained:,.0f}{times}"
 
 
-def _spike(row: object) -> str:
-    half = getattr(row, "half_life", float("nan"))
-    fade = f", halved in {span(half)}" if half == half else ""
-    return f"{getattr(row, 'excess', 0):+,.0f}{fade}"
+def _spike(row: Any) -> str:
+    fade = f", halved in {span(row.half_life)}" if row.half_life == row.half_life else ""
+    return f"{row.excess:,.0f} ({row.excess_low:,.0f} to {row.excess_high:,.0f}){fade}"
 
 
 def _table(
@@ -135,7 +167,10 @@ def _table(
     marks: pd.DataFrame,
     spikes: pd.DataFrame,
     cards: Mapping[str, Card],
+    judged: pd.DataFrame,
 ) -> pd.DataFrame:
+    silent = judged[judged["verdict"] == "inconclusive"].set_index("content_id")["reason"]
+    unsaid = ("cannot say: " + silent).to_dict()
     rows = []
     for key in keys:
         own = marks[marks["content_id"] == key]
@@ -147,33 +182,32 @@ def _table(
         rows.append(
             {
                 "content": title if isinstance(title, str) and title.strip() else contents["url"].get(key),
-                "stood_out_on": "; ".join(
-                    f"{name(row.platform, cards)} ({_gain(row)})" for row in out.itertuples()
+                "stood_out_on": ", ".join(
+                    f"{name(row.platform, cards)} {_gain(row)}" for row in out.itertuples()
                 )
                 or "no platform",
-                "first": name(places["platform"].iloc[0], cards) if len(places) else None,
+                "spikes_of_visits": "; ".join(had["words"]) or unsaid.get(key, "none found"),
+                "first_on": name(places["platform"].iloc[0], cards) if len(places) else None,
                 "began": places["at"].iloc[0] if len(places) else pd.NaT,
-                "spread": span(after) if after == after else "one platform",
-                "spikes": float(len(had)),
-                "added": had["excess"].sum(min_count=1),
+                "spread_over": span(after) if after == after else "one platform",
                 "url": contents["url"].get(key),
             }
         )
-    columns = ["content", "stood_out_on", "first", "began", "spread", "spikes", "added", "url"]
+    columns = ["content", "stood_out_on", "spikes_of_visits", "first_on", "began", "spread_over", "url"]
     table = pd.DataFrame(rows, columns=columns)
-    # without any measured exposure there is nothing to say about spikes of it
-    return table if len(spikes) else table.drop(columns=["spikes", "added"])
+    return table if len(judged) else table.drop(columns="spikes_of_visits")
 
 
 def _summary(
     table: pd.DataFrame,
+    marks: pd.DataFrame,
     many: int,
     stood: Result,
-    first: Result,
     rose: Result,
     since: pd.Timestamp,
     until: pd.Timestamp,
     reason: str,
+    cards: Mapping[str, Card],
 ) -> str:
     period = f"from {since:%d %B %Y} to {until - pd.Timedelta(seconds=1):%d %B %Y}"
     if reason:
@@ -181,17 +215,24 @@ def _summary(
     if not many:
         return f"Nothing stood out {period}. {stood.summary} {rose.summary}"
     top = stood.extra["contents"]
-    said = [f"{len(top):,} contents stood out among their like {period}."]
+    said = [
+        f"{_many(len(top), 'content')} stood out among {'its' if len(top) == 1 else 'their'} like {period}"
+    ]
+    several = top[top["platforms"] > 1]
+    said[0] += f", {len(several):,} of them on more than one platform." if len(several) else "."
     if len(top):
-        several = top[top["platforms"] > 1]
-        if len(several):
-            said.append(f"{len(several):,} of them did so on more than one platform at once.")
-        best = table.iloc[0]
-        said.append(f"At the head: “{best['content']}”, on {best['stood_out_on']}.")
-    if rose.verdict == "found":
+        best = top.iloc[0]
+        own = marks[
+            (marks["content_id"] == best["content_id"]) & marks["stood_out"].fillna(False).astype(bool)
+        ]
+        where = ", ".join(name(platform, cards) for platform in own["platform"])
+        said.append(f"At the head: “{table['content'].iloc[0]}”, on {where}.")
+    if rose.verdict != "inconclusive":
         said.append(rose.summary)
-    if first.verdict == "found":
-        said.append(first.summary)
     if many > len(table):
-        said.append(f"The {len(table)} first of {many:,} are listed.")
+        said.append(f"The first {len(table)} of {many:,} are listed.")
     return " ".join(said)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

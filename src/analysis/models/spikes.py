@@ -48,7 +48,7 @@ from analysis.checks.evidence import Evidence, Stretch, run
 from analysis.errors import UserError
 from analysis.models import _scan, baseline, decay
 from analysis.models.baseline import Baseline
-from analysis.models.grid import DAY, HOUR, MONTH, Grid, known_at, lay, micros
+from analysis.models.grid import DAY, HOUR, Grid, known_at, lay, micros, threshold
 from analysis.models.live import score
 from analysis.models.result import Result
 
@@ -213,22 +213,6 @@ def windows(grid: Grid) -> np.ndarray:
     longest = min(max(2 * DAY / grid.cadence, 7), len(grid.t) / 4)
     steps = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 288, 384, 576]
     return np.array([step for step in steps if step <= max(longest, 1)], np.int64)
-
-
-def threshold(cadence: int, count: int, false_per_month: float) -> float:
-    """Score that ordinary noise passes this often, in one direction.
-
-    White noise looked at through windows of ``count`` lengths brings clusters above z at a rate of
-    (1 + s (z - 2)) x P(Z > z) a bucket, s = 1.75 (1 - exp(-(count - 1) / 3)): measured over 1.6
-    million buckets of noise for 1 to 16 lengths, within a tenth from z = 2 to 4.5.
-    """
-    normal = NormalDist()
-    steep = 1.75 * (1.0 - np.exp(-(count - 1) / 3.0))
-    rate = false_per_month * cadence / MONTH
-    z = 2.0
-    for _ in range(20):
-        z = -normal.inv_cdf(min(max(rate / (1.0 + steep * max(z - 2.0, 0.0)), 1e-15), 0.2))
-    return z
 
 
 def _detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, list[Stretch], float, float]:

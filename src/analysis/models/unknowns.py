@@ -18,18 +18,26 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from analysis.models.counters import is_exposure
 from analysis.models.lead import span
 from analysis.models.result import Result
 from analysis.platforms.card import Card
 
 VERSION = "unknowns 1.0"
 COLUMNS = ["platform", "what", "status", "reason", "rows", "first", "last"]
+OWN = "the site's own counter"
 GAPS = 3.0
 """A pause this many times the usual distance of looks is named."""
 
 
+def made_up(sources: pd.Series) -> str:
+    """A sentence that says so when rows come from a simulated world; else nothing."""
+    worlds = sorted(sources[sources.str.startswith("simulated world")].unique())
+    return f"These data are made up ({worlds[0]}): nothing here happened." if worlds else ""
+
+
 def unknowns(
-    rows: pd.DataFrame, found: pd.DataFrame, cards: Mapping[str, Card], sources: pd.Series | None = None
+    rows: pd.DataFrame, found: pd.DataFrame, looks: pd.DataFrame, cards: Mapping[str, Card]
 ) -> Result:
     """What could not be known.
 
@@ -40,10 +48,10 @@ def unknowns(
         asked, or the start of the bin.
     found
         Counters of the period, as ``counters.counters`` gives them.
+    looks
+        Readings of the period: platform, observed_at.
     cards
         Platform name to its card: those one would have liked to hear from.
-    sources
-        The ``source`` of the rows a report was made from, to say when they are made up.
 
     Returns
     -------
@@ -51,26 +59,29 @@ def unknowns(
         ``table``: platform; what (a metric, or what is missing); status; reason; rows (how many
         looks or bins); first, last (UTC). ``found`` when anything is unknown.
     """
-    parts = [_refused(rows), _truncated(found), _pauses(found), _silent(rows, found, cards)]
+    parts = [_refused(rows), _truncated(found), _pauses(looks), _silent(rows, found, cards)]
     table = pd.concat(
         [part for part in parts if len(part)] or [pd.DataFrame(columns=COLUMNS)], ignore_index=True
     )
+    table["platform"] = table["platform"].replace({name: card.title for name, card in cards.items()})
     summary = _summary(table)
-    made_up = [] if sources is None else sorted(sources[sources.str.startswith("simulated world")].unique())
-    if made_up:
-        summary = f"These data are made up ({made_up[0]}): nothing here happened. " + summary
     verdict = "found" if len(table) else "nothing"
     return Result(table[COLUMNS], verdict, "", summary, (), VERSION, {})  # type: ignore[arg-type]
 
 
 def _refused(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows.assign(reason=rows["reason"].fillna("no reason was given"))
-    group = rows.groupby(["platform", "metric", "status", "reason"], observed=True)["at"]
-    out = group.agg(rows="size", first="min", last="max").reset_index().rename(columns={"metric": "what"})
-    # one request asks for all of a platform's metrics: say it once
-    same = ["platform", "status", "reason"]
-    out["what"] = out.groupby(same)["what"].transform(lambda names: ", ".join(sorted(names)))
-    return out.drop_duplicates(same).sort_values(["platform", "status"])
+    # one request asks for all of a platform's metrics, one lost hour loses visits from everywhere: said once
+    seen = rows.assign(
+        reason=rows["reason"].fillna("no reason was given"),
+        platform=rows["platform"].mask(is_exposure(rows["metric"]), OWN),
+    )
+    out = seen.groupby(["platform", "status", "reason"], observed=True).agg(
+        what=("metric", lambda names: ", ".join(sorted(set(names)))),
+        rows=("at", "size"),
+        first=("at", "min"),
+        last=("at", "max"),
+    )
+    return out.reset_index()
 
 
 def _truncated(found: pd.DataFrame) -> pd.DataFrame:
@@ -97,10 +108,10 @@ def _truncated(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out, columns=COLUMNS)
 
 
-def _pauses(found: pd.DataFrame) -> pd.DataFrame:
+def _pauses(readings: pd.DataFrame) -> pd.DataFrame:
     out = []
-    for platform, part in found.groupby("platform"):
-        looks = pd.Series(part["at"].unique()).sort_values(ignore_index=True)
+    for platform, part in readings.groupby("platform"):
+        looks = pd.Series(part["observed_at"].unique()).sort_values(ignore_index=True)
         gaps = looks.diff().dropna()
         if len(gaps) < 20:
             continue
@@ -116,12 +127,12 @@ def _pauses(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _silent(rows: pd.DataFrame, found: pd.DataFrame, cards: Mapping[str, Card]) -> pd.DataFrame:
-    heard = set(found["platform"]) | set(rows["platform"])
+    heard = set(found["platform"]) | set(rows.loc[~is_exposure(rows["metric"]), "platform"])
     out = []
     for name in sorted(set(cards) - heard):
         if cards[name].retired:
             out.append((name, "no programmatic source", cards[name].retired))
-    silent = [name for name in sorted(set(cards) - heard) if not cards[name].retired]
+    silent = [cards[name].title for name in sorted(set(cards) - heard) if not cards[name].retired]
     if silent:
         out.append((", ".join(silent), "not collected", "no row came from there in this period"))
     frame = pd.DataFrame(out, columns=["platform", "status", "reason"])

@@ -7,8 +7,9 @@ Formula. An item's gain is what its counter grew by in the period; for an item t
 it has, up to thirty days of age. Its like are the last hundred items of the same platform and metric
 that began before it (at the start of the data: the first hundred), each **at the same age**, over the
 same stretch of age; a counter that was no longer looked at keeps its last value. Expected is the mean
-of the middle half of them. An item stood out when it gained at least ``times`` the expected and more
-than all but one in ``one_in`` of its like. A content stood out on a platform when its best item did.
+of the middle half of them. An item stood out when it gained at least ``times`` the expected (1, where
+less is expected) and more than all but one in ``one_in`` of its like. A content stood out on a platform
+when its best item did.
 
 There is no score across platforms: contents are listed by the number of platforms on which they stood
 out, and among equals by the share of their like that they beat where they did best.
@@ -98,9 +99,7 @@ def viral(
                       {"contents": _contents(empty), "platforms": _platforms(empty)})  # fmt: skip
     least = one_in - 1  # by chance alone an item beats n like ones once in n + 1
     enough = table["like"] >= least
-    out = (table["beaten"] > 1 - 1 / one_in) & (
-        table["gained"] >= times * table["expected"].clip(lower=1 / times)
-    )
+    out = (table["beaten"] > 1 - 1 / one_in) & (table["gained"] >= times * table["expected"].clip(lower=1))
     table["stood_out"] = out.astype("boolean").where(enough)
     table["times"] = (table["gained"] / table["expected"]).where(table["expected"] >= 1)
     table["items"] = table.groupby(["content_id", "platform"])["item_id"].transform("size")
