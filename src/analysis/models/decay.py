@@ -23,7 +23,6 @@ the families.
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +30,7 @@ import pandas as pd
 
 from analysis.errors import UserError
 from analysis.models import _fade
-from analysis.models.grid import DAY, HOUR, micros
+from analysis.models.grid import micros
 from analysis.models.result import Result
 
 VERSION = "decay 1.0"

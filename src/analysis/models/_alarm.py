@@ -1,0 +1,87 @@
+"""How an alarm is raised: windows of many lengths, a limit with a meaning, and three rounds of learning."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.checks.evidence import Stretch
+from analysis.models import _scan, baseline
+from analysis.models.baseline import Baseline
+from analysis.models.grid import DAY, Grid, threshold
+
+
+def windows(grid: Grid) -> np.ndarray:
+    """Lengths of window looked through, in buckets: single ones up to two days or a week of them."""
+    longest = min(max(2 * DAY / grid.cadence, 7), len(grid.t) / 4)
+    steps = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 288, 384, 576]
+    return np.array([step for step in steps if step <= max(longest, 1)], np.int64)
+
+
+def detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, list[Stretch], float, float]:
+    """Baseline and alarms in three rounds, each learning from what the last one left in."""
+    beat = baseline.rhythm(grid, zone)
+    lengths = windows(grid)
+    limit = threshold(grid.cadence, len(lengths), false_per_month / 2)
+    known = grid.known
+    y = np.where(known, grid.y, 0.0)
+    mask = np.ones(len(y))
+    base: Baseline | None = None
+    for cut in (2.5, 4.0, 6.0):
+        base = baseline.learn(grid, beat, mask, cut, base)
+        found, height, tail = alarms(y, known.astype(float), base, mask, lengths, limit)
+        mask = np.ones(len(y))
+        for stretch in found:
+            mask[max(stretch.onset - 1, 0) : stretch.end + 2 * (stretch.end - stretch.onset) + 3] = 0.0
+        if mask[known].mean() < 0.3:
+            mask = np.ones(len(y))
+    assert base is not None
+    return base, _merge(sorted(found), y - base.mu), height, tail
+
+
+def _merge(found: list[Stretch], gap: np.ndarray) -> list[Stretch]:
+    """A stretch close behind a rise twice as high is that rise's tail, not a second one."""
+    out: list[Stretch] = []
+    for stretch in found:
+        if out and out[-1].sign == stretch.sign:
+            last = out[-1]
+            near = stretch.onset - last.end - 1 <= max(1, (last.end - last.onset) // 2)
+            one, two = (
+                np.max(stretch_.sign * gap[stretch_.onset : stretch_.end + 1]) for stretch_ in (last, stretch)
+            )
+            if near and two < 0.5 * one:
+                out[-1] = last._replace(end=stretch.end, score=max(last.score, stretch.score))
+                continue
+        out.append(stretch)
+    return out
+
+
+def heaviness(peaks: np.ndarray) -> float:
+    """How much longer the tail of ordinary scores is than noise of the fitted kind would make it.
+
+    Of the clusters of scores above 2, half should stay below 2.32. The median does not see the few
+    that are spikes, so a tail heavier than the negative binomial's raises the limit, and spikes do not.
+    """
+    if len(peaks) < 12:
+        return float("nan")
+    return max(float(np.median(peaks) - 2.0) / 0.32 / (1.0 + 1.3 / np.sqrt(len(peaks))), 1.0)
+
+
+def alarms(
+    y: np.ndarray, w: np.ndarray, base: Baseline, learnt: np.ndarray, lengths: np.ndarray, limit: float
+) -> tuple[list[Stretch], float, float]:
+    """Stretches whose score passes the limit, the limit as raised for heavy noise, and by how much."""
+    # A bucket the fit has seen is nearer to it than its noise; only one it has not seen adds the fit's error.
+    unseen = np.where(learnt > 0, 0.0, base.rel)
+    usual = np.median(base.mu[w > 0]) / base.phi
+    fit_for = lengths[usual * lengths >= 5.0]
+    refer = int(fit_for[0]) if len(fit_for) else 0
+    noise = (base.phi, base.alpha, base.c, base.rho)
+    up, up_len, down, down_len, peaks = _scan.scan(y, w, base.mu, unseen, *noise, lengths, refer)
+    tail = heaviness(peaks)
+    limit = 2.0 + (limit - 2.0) * (tail if tail > 1.0 else 1.0)
+    r = np.where(w > 0, (y - base.mu) / np.sqrt(base.variance), 0.0)
+    taken = np.zeros(len(y), np.bool_)
+    rises = _scan.pick(up, up_len, r, w, taken, limit, 1.0, 1000)
+    drops = _scan.pick(down, down_len, r, w, taken, limit, -1.0, 1000)
+    found = [Stretch(int(a), int(b), 1, float(z)) for a, b, z in rises]
+    return found + [Stretch(int(a), int(b), -1, float(z)) for a, b, z in drops], limit, tail
