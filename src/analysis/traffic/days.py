@@ -216,7 +216,7 @@ def _with_hours(
     for first, last in reader.spans:
         hours.update(range(first // 3600, last // 3600 + 1))
     if book.cells is not None:  # hours that were not over last time are now
-        hours.update(book.cells["cell_hour"][book.cells["cell_partial"].astype(bool)].tolist())
+        hours.update(set(book.cells["cell_hour"][book.cells["cell_partial"].astype(bool)].tolist()) - partial_hours)
     for hour in hours:
         book.hours.setdefault(hour, [0] * 8)
     ordered = sorted(hours)

@@ -44,7 +44,8 @@ def open_log(path: Path) -> IO[bytes]:
     magic = file.read(4)
     file.seek(0)
     if magic[:2] == b"\x1f\x8b":
-        return gzip.open(io.BufferedReader(file, 1 << 20), "rb")  # type: ignore[return-value]
+        file.close()
+        return gzip.open(path, "rb")  # type: ignore[return-value]
     if magic == b"\x28\xb5\x2f\xfd":
         import zstandard
 
@@ -147,15 +148,21 @@ class Reading:
             self.rest = carry
 
     def _fill(self, file: IO[bytes], room: memoryview) -> int:
+        got = 0
+        step = len(room) if isinstance(file, io.FileIO) else 1 << 16  # a packed file may break off at any byte
         try:
-            return file.readinto(room) or 0  # type: ignore[attr-defined,no-any-return]
+            while got < len(room):
+                more = file.readinto(room[got : got + step])  # type: ignore[attr-defined]
+                if not more:
+                    break
+                got += more
         except (OSError, EOFError, ValueError) as error:
             self.damaged = f"broken off: {error}"
         except Exception as error:
             if type(error).__name__ not in ("ZstdError", "error"):  # zstandard's and zlib's own
                 raise
             self.damaged = f"broken off: {error}"
-        return 0
+        return got
 
     def _skip(self, file: IO[bytes]) -> bool:
         """Go to the offset; whether what stands before it is what stood there last time."""

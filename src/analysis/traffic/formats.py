@@ -149,7 +149,7 @@ def w3c(head: bytes) -> Program | None:
 
 
 def detect(head: bytes, where: str) -> Program | None:
-    """The format of a file by its first lines: the preset that reads most of them.
+    """The format of a file by its first lines: the richest preset that reads most of them.
 
     Raises
     ------
@@ -163,15 +163,16 @@ def detect(head: bytes, where: str) -> Program | None:
     if lines and sum(line.lstrip().startswith(b"{") for line in lines) * 2 > len(lines):
         return None
     sample = b"\n".join(lines) + b"\n"
-    best, most = None, 0
+    read: dict[str, tuple[int, Program]] = {}
     for name in PRESETS:
         candidate = compile_format(name)
         if candidate is None:
             continue
         scanner = s.Scanner(np.zeros(65536, np.uint64), 1, lambda _: False)
-        read = sum(part.parsed for part in scanner.scan(sample, candidate)) if lines else 0
-        if read > most:
-            best, most = candidate, read
+        read[name] = (sum(part.parsed for part in scanner.scan(sample, candidate)) if lines else 0, candidate)
+    most = max(number for number, _ in read.values())
+    # common reads every line that combined reads, and broken ones too: the richer one wins by half
+    best = next((found for number, found in read.values() if number and number * 2 >= most), None)
     if best is None:
         raise UserError(
             f"{where} is in no format that is known ({', '.join(NAMES)}): "

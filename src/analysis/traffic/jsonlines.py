@@ -62,13 +62,13 @@ class JsonScanner:
         kind[page] = np.where(self.assets[rest[1][page]], s.ASSET, PAGE)
         view = kind == PAGE
         quarters, run = np.unique(time // 900, return_inverse=True)
-        runs = np.zeros((len(quarters), 6), np.int64)
+        runs = np.zeros((len(quarters), 7), np.int64)
         runs[:, s.QUARTER] = quarters
         np.add.at(runs, (run, s.ALL_LINES), 1)
         np.add.at(runs, (run[~view], kind[~view]), 1)
         first, last = (int(time.min()), int(time.max())) if len(time) else (-1, -1)
         pages = (column[view] for column in rest)
-        return [s.Lines(time[view], *pages, runs, first, last, len(rows), bad, len(lines))]
+        return [s.Lines(time[view], *pages, runs, run[view], first, last, len(rows), bad, len(lines))]
 
     def _row(self, line: bytes) -> tuple[int, int, int, int, int, int]:
         entry = json.loads(line)

@@ -9,6 +9,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from ipaddress import ip_address
 from queue import SimpleQueue
 
 import numpy as np
@@ -33,7 +34,7 @@ _ASSET = re.compile(
     rb"|/(?:feeds?|rss|atom)(?:\.\w+)?/?$|^/(?:robots\.txt|favicon\b|\.well-known/|wp-json/|xmlrpc\.php)",
     re.I,
 )
-_ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f.]{0,15}(?![\w:])", re.I)
+_ADDRESS = re.compile(r"(?<![\w.:])(?:[0-9a-f]*:[0-9a-f:.]+|\d{1,3}(?:\.\d{1,3}){3})(?![\w.:])", re.I)
 
 
 def is_asset(target: bytes) -> bool:
@@ -48,7 +49,15 @@ def redacted(text: bytes) -> str:
     first, space, rest = line.partition(" ")
     if "." in first or ":" in first:
         first = "(address)"
-    return _ADDRESS.sub("(address)", first + space + rest)
+    return _ADDRESS.sub(_hidden, first + space + rest)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    try:
+        ip_address(found[0])
+    except ValueError:
+        return found[0]
+    return "(address)"
 
 
 @dataclass
@@ -204,36 +213,36 @@ class Zoned:
         self._second: set[int] = set()
 
     def utc(self, part: s.Lines) -> s.Lines:
-        """The part with its times in UTC."""
-        runs, kept = self._utc(part.runs[:, s.QUARTER] * 900 + 450, True)
-        lost = int(part.runs[~kept, s.ALL_LINES].sum())
-        part.runs[kept, s.QUARTER] = runs // 900
-        time, good = self._utc(part.time, False)
-        ends, there = self._utc(np.array([part.first, part.last]) if part.parsed else np.zeros(0, np.int64), False)
-        first, last = (int(ends.min()), int(ends.max())) if there.any() else (-1, -1)
+        """The part with its times in UTC (its first and last to the quarter of an hour)."""
+        local = part.runs[:, s.QUARTER] * 900
+        utc, good = self._utc(local)
+        runs = part.runs[good]
+        runs[:, s.QUARTER] = utc[good] // 900
+        view = good[part.run]
+        time = (part.time + (utc - local)[part.run])[view]
+        lost = int(part.runs[~good, s.ALL_LINES].sum())
         skipped = [(0, 0, f"a local time that does not exist in {self.zone}", b"")] * lost
-        columns = (column[good] for column in (part.visitor, part.target, part.referrer, part.agent))
+        columns = (column[view] for column in (part.visitor, part.target, part.referrer, part.agent))
+        first, last = (int(utc[good].min()), int(utc[good].max())) if good.any() else (-1, -1)
         return s.Lines(
-            time, *columns, part.runs[kept], first, last, part.parsed - lost, part.bad + skipped, part.lines
+            time, *columns, runs, part.run[view], first, last, part.parsed - lost, part.bad + skipped, part.lines
         )
 
-    def _utc(self, local: np.ndarray, learn: bool) -> tuple[np.ndarray, np.ndarray]:
-        """UTC of the local times that exist, and which do. ``learn``: note where the clock steps back."""
+    def _utc(self, local: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """UTC of local times in the order of the file, and which of them exist."""
         first_pass = np.ones(len(local), bool)
         day = local // 86400
         for one in np.unique(day).tolist():
             mine = np.flatnonzero(day == one)
             highest = np.maximum.accumulate(np.concatenate([[self._highest.get(one, 0)], local[mine]]))
-            back = np.logical_or.accumulate(local[mine] < highest[1:] - 1800)
-            if learn:
-                back |= one in self._second
-                self._highest[one] = int(highest[-1])
-                if back[-1]:
-                    self._second.add(one)
-            else:
-                back |= one in self._second
+            back = np.logical_or.accumulate(local[mine] < highest[1:] - 900) | (one in self._second)
             first_pass[mine] = ~back
+            self._highest[one] = int(highest[-1])
+            if back[-1]:
+                self._second.add(one)
         stamps = pd.to_datetime(local, unit="s")
         utc = stamps.tz_localize(self.zone, ambiguous=first_pass, nonexistent="NaT").tz_convert("UTC")
         good = np.asarray(~utc.isna())
-        return utc[good].as_unit("s").asi8, good
+        out = np.zeros(len(local), np.int64)
+        out[good] = utc[good].as_unit("s").asi8
+        return out, good

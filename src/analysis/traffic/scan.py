@@ -27,7 +27,7 @@ FIELDS = (
 )  # fmt: skip
 
 # columns of a run: the quarter of an hour, how many lines, and how many of them are no page views
-QUARTER, ALL_LINES, ERROR, METHOD_OTHER, MALFORMED, ASSET = range(6)
+QUARTER, ALL_LINES, ERROR, METHOD_OTHER, MALFORMED, ASSET, VIEWS = range(7)
 
 # why a line was refused: ENDS + field, BAD + field, or one of these
 ENDS, BAD, LONG, EMPTY, START = 100, 200, 1, 2, 3
@@ -98,7 +98,8 @@ class Lines:
 
     time : of page views, seconds since 1970 (naive local ones where the format has no offset)
     runs : quarter of an hour (since 1970), then lines, refused, other methods, malformed, assets in a run
-        of lines of that quarter
+        of lines of that quarter, and the page views among them before new assets were known
+    run : of page views, which run they stand in
     first, last : earliest and latest time of any line, -1 for none
     bad : line, code, reason and bytes of each refused line
     """
@@ -109,6 +110,7 @@ class Lines:
     referrer: np.ndarray
     agent: np.ndarray
     runs: np.ndarray
+    run: np.ndarray
     first: int = -1
     last: int = -1
     parsed: int = 0
@@ -513,6 +515,7 @@ def _scan(  # noqa: ANN202, PLR0913
             elif t_ids[slot] < len(assets) and assets[t_ids[slot]]:
                 runs[run, ASSET] += 1
                 continue
+            runs[run, VIEWS] += 1
             target[n] = t_ids[slot]
             time[n] = t
             h = _hash(base, a0, a1, np.uint64(1), multiplier)
@@ -549,7 +552,7 @@ class Scanner:
             np.empty(room, np.int64), np.empty(room, np.uint64), np.empty(room, np.int32), np.empty(room, np.int32),
             np.empty(room, np.int32),
         )  # fmt: skip
-        self._runs = np.empty((1 << 10, 6), np.int64)
+        self._runs = np.empty((1 << 10, 7), np.int64)
         self._new = np.empty((1 << 14, 6), np.int64), np.empty((1 << 14, 2), np.int64), np.empty((1 << 14, 2), np.int64)
         self._bad = np.empty((1 << 12, 4), np.int64)
 
@@ -579,8 +582,8 @@ class Scanner:
                 fresh = np.fromiter((self.is_asset(target) for target, _, _ in self.targets.strings[-nt:]), bool, nt)
                 self.assets = np.concatenate([self.assets, fresh])
             view = ~self.assets[rest[1]]
-            for quarter in (time[~view] // 900).tolist():
-                runs[np.flatnonzero(runs[:, QUARTER] == quarter)[0], ASSET] += 1
+            run = np.repeat(np.arange(nrun), runs[:, VIEWS])
+            np.add.at(runs, (run[~view], ASSET), 1)
             bad = [(line, code, reason(code), bytes(data[a:b])) for line, code, a, b in self._bad[:nbad].tolist()]
-            out.append(Lines(time[view], *(c[view] for c in rest), runs, int(first), int(last), parsed, bad, lines))
+            out.append(Lines(time[view], *(c[view] for c in rest), runs, run[view], int(first), int(last), parsed, bad, lines))
         return out
