@@ -20,6 +20,7 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     at: float
+    raw: str = ""
 
 
 @dataclass
@@ -51,7 +52,7 @@ def loopback(answer):
             self.rfile.read(length)
             query = {key: values[-1] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
             headers = {key.lower(): value for key, value in self.headers.items()}
-            request = Request(self.command, parts.path, query, headers, time.time())
+            request = Request(self.command, parts.path, query, headers, time.time(), self.path)
             with lock:
                 state.requests.append(request)
             status, extra, body = state.answer(request) if callable(state.answer) else state.answer

@@ -27,10 +27,10 @@ from analysis.places import Places
 from analysis.platforms.client import PATIENCE_SECONDS, Connection
 from analysis.platforms.contract import Ask, Plan, Unknown
 from analysis.platforms.pace import Clock, Pace, state_folder
-from analysis.platforms.rows import Rows
+from analysis.platforms.rows import Rows, merged, size
 from analysis.settings import settings
 from analysis.store import Store
-from analysis.tables import TABLES, Batch
+from analysis.tables import Batch
 from analysis.watchlist import Watchlist
 
 FLUSH_ROWS, FLUSH_SECONDS = 5000, 5.0
@@ -254,7 +254,7 @@ def _ask(job: _Job, out: queue.Queue[tuple[str, str, Any]]) -> None:
 def _take(job: _Job, what: str, value: Any) -> None:
     if what == "batch":
         job.batches.append(value)
-        job.rows += sum(len(getattr(value, table)) for table in TABLES)
+        job.rows += size(value)
     elif what == "place":
         job.saved[value[0]] = value[1]
     elif what == "done":
@@ -291,12 +291,12 @@ def _flush(job: _Job, store: Store, tell: Tell, clock: Clock) -> None:
     failed, job.failed = job.failed, {}
     batches += _unknown_rows(job, failed, clock)
     if batches:
-        merged = _merged(batches)
-        for table, appended in store.append_batch(merged).items():
+        whole = merged(batches)
+        for table, appended in store.append_batch(whole).items():
             out.new[table] += appended.new
             out.known += appended.known
-        out.gone += len(merged.gone)
-        out.set_aside += len(merged.set_aside)
+        out.gone += len(whole.gone)
+        out.set_aside += len(whole.set_aside)
         tell("stored", platform=out.platform, new=dict(out.new), gone=out.gone, set_aside=out.set_aside)
     saved, job.saved = job.saved, {}
     answered, job.answered = job.answered, []
@@ -339,14 +339,6 @@ def _unknown_rows(job: _Job, failed: dict[Ask, Unknown], clock: Clock) -> list[B
                     partial=True, status=error.status, reason=error.reason,
                 )  # fmt: skip
     return [rows.batch() for rows in batches.values() if len(rows)]
-
-
-def _merged(batches: list[Batch]) -> Batch:
-    frames = {}
-    for name in (*TABLES, "gone", "set_aside"):
-        parts = [part for part in (getattr(batch, name) for batch in batches) if len(part)]
-        frames[name] = pd.concat(parts, ignore_index=True) if parts else getattr(batches[0], name)
-    return Batch(**frames)
 
 
 def _named(tell: Tell, platform: str) -> Tell:

@@ -1,4 +1,4 @@
-"""What every platform says when it is refused, kept waiting, or answered with something else: never 0."""
+"""Every platform that asks through the shared client, on a loopback that refuses, breaks and stalls."""
 
 import json
 import time
@@ -8,166 +8,195 @@ import stamina
 from fakes import Still, fetch, rows, session, url_ask
 from loopback import loopback
 
+from analysis.platforms import modules
 from analysis.platforms.contract import Ask, Unknown
 
-URL = url_ask("https://example.com/a")
-SECRET = "marked-secret-7f3a"
-
-
-class Case:
-    """A platform, one ask, its keys, and how its server answers once it is past what comes before."""
-
-    def __init__(self, platform, ask, keys=(), before=None, whole=None):
-        self.platform, self.ask, self.keys, self.before, self.whole = platform, ask, keys, before or {}, whole
-
-    def __repr__(self):
-        return self.platform
-
-
-LOGIN = {"/xrpc/com.atproto.server.createSession": {
-    "did": "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", "handle": "me.example", "active": True,
-    "accessJwt": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.", "refreshJwt": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.",
-}}  # fmt: skip
-CASES = [
-    Case("twitter", URL, ("bearer_token",), whole={"data": []}),
-    Case("facebook", URL, ("access_token",)),
-    Case("linkedin", Ask("account", "123", account_kind="business"), ("access_token",), whole={"elements": []}),
-    Case("mastodon", URL, ("access_token",)),
-    Case("bluesky", URL, ("handle", "app_password"), LOGIN, whole={"posts": []}),
-]
+C = "c" * 16
+VIDEO = url_ask("https://www.youtube.com/watch?v=abcdefghijk")
+PAGE = url_ask("https://example.com/a")
+BLOG = Ask("account", "me", account_kind="private")
+# platform: settings that hold a host, keys, and one ask of each kind it answers
+CASES = {
+    "hackernews": (("search_url", "items_url"), (), [PAGE, Ask("item", "1", C)]),
+    "lobsters": (("base_url",), (), [PAGE, Ask("community", "rust"), Ask("item", "abc123", C)]),
+    "hatena": (("counts_url", "entries_url"), (), [PAGE]),
+    "wikipedia": (("base_url",), (), [url_ask("https://en.wikipedia.org/wiki/Digg")]),
+    "lemmy": (("instance",), (), [PAGE, Ask("community", "rust@example.org")]),
+    "tumblr": (("base_url",), ("api_key",), [Ask("community", "news"), BLOG]),
+    "youtube": (("base_url",), ("api_key",), [VIDEO, Ask("account", "@me", account_kind="business")]),
+    "pinterest": (("base_url",), ("access_token",), [Ask("account", "me", account_kind="business")]),
+    "threads": (("base_url",), ("access_token",), [Ask("account", "me", account_kind="private")]),
+}  # fmt: skip
+SINGLE = [(name, ask) for name, (_, _, asks) in CASES.items() for ask in asks]
+IDS = [f"{name}-{ask.kind}" for name, ask in SINGLE]
 
 
 @pytest.fixture(autouse=True)
-def no_backoff():
-    """Tried again at once: how often is what these tests are about."""
-    with stamina.set_testing(True, attempts=3, cap=True):
+def no_waiting():
+    with stamina.set_testing(True, attempts=3):
         yield
 
 
-@pytest.fixture(params=CASES, ids=repr)
-def case(request, monkeypatch):
-    for name in request.param.keys:
-        monkeypatch.setenv(f"VIRALITY_{request.param.platform.upper()}_{name.upper()}", SECRET)
-    return request.param
-
-
-def outcome(case, answer, monkeypatch, clock=None, **more):
-    """The Unknown of the ask, and the server, when every request but the login is answered so."""
-
-    def serve(request):
-        if request.path in case.before:
-            return 200, {}, case.before[request.path]
-        return answer(request) if callable(answer) else answer
-
-    with loopback(serve) as server:
-        monkeypatch.setenv(f"VIRALITY_{case.platform.upper()}_BASE_URL", server.url)
-        desk = session(case.platform, clock or Still(), budget=1.0, **more)
-        batches = []
+def refused(monkeypatch, name, ask, answer, **more):
+    """What a fetch of one ask on this answer says, and what it yielded before."""
+    hosts, secrets, _ = CASES[name]
+    more.setdefault("contact", "somebody@example.com")
+    with loopback(answer) as server:
+        for host in hosts:
+            monkeypatch.setenv(f"VIRALITY_{name}_{host}".upper(), server.url)
+        for secret in secrets:
+            monkeypatch.setenv(f"VIRALITY_{name}_{secret}".upper(), "made-up-secret")
+        desk = session(name, **more)
         try:
-            batches = fetch(case.platform, [case.ask], desk)
-        except Unknown as error:
-            found = error
-        else:
-            found = desk.failed.get(case.ask)
-        for table in ("events", "readings", "intervals"):
-            zeros = [r for r in rows(batches, table) if r.get("value") == 0]
-            assert not (found and zeros)
-    if found is not None:
-        assert SECRET not in str(found)
-        assert case.ask not in desk.answered
-    return found, server, desk
+            batches = fetch(name, [ask], desk)
+            error = desk.failed.get(ask)
+        except Unknown as unknown:
+            batches, error = [], desk.clean(unknown)
+    return error, batches, server, desk
 
 
+@pytest.mark.parametrize(("name", "ask"), SINGLE, ids=IDS)
 @pytest.mark.parametrize(
     ("code", "status"),
-    [(401, "blocked"), (402, "over_budget"), (403, "blocked"), (410, "withdrawn"), (500, "failed"), (503, "failed")],
+    [
+        (401, "blocked"),
+        (402, "over_budget"),
+        (403, "blocked"),
+        (429, "rate_limited"),
+        (500, "failed"),
+        (503, "failed"),
+    ],
 )
-def test_a_refusal_is_unknown_for_its_reason(case, code, status, monkeypatch):
-    found, _, _ = outcome(case, (code, {}, {"error": "no"}), monkeypatch)
-    assert found.status == status
-    assert str(code) in found.reason
+def test_refusals_are_unknown_for_their_reason(monkeypatch, name, ask, code, status):
+    error, batches, server, _ = refused(monkeypatch, name, ask, (code, {}, {"error": "no"}))
+    assert error is not None
+    assert error.status == status
+    assert "made-up-secret" not in str(error)
+    assert rows(batches, "readings") == []
+    assert len(server.requests) == (3 if code in (429, 500, 503) else 1)
 
 
-def test_404(case, monkeypatch):
-    found, _, _ = outcome(case, (404, {}, {"error": "Record not found"}), monkeypatch)
-    # on Mastodon it is the way to say that a link does not trend
-    assert found.status == ("suppressed" if case.platform == "mastodon" else "failed")
+@pytest.mark.parametrize(("name", "ask"), SINGLE, ids=IDS)
+def test_gone_endpoints_are_withdrawn(monkeypatch, name, ask):
+    error, batches, _, _ = refused(monkeypatch, name, ask, (410, {}, {"error": "gone"}))
+    if error is None:  # a single item that answers 410 is gone itself
+        assert [g["item_id"] for g in rows(batches, "gone")] == [ask.value]
+    else:
+        assert error.status == "withdrawn"
 
 
-def test_too_many_requests_waits_as_long_as_it_is_told(case, monkeypatch):
-    clock = Still()
-    head = {
-        "retry-after": "7",
-        "x-rate-limit-reset": str(int(clock.now().timestamp()) + 7),
-        "x-ratelimit-reset": str(int(time.time()) + 7),
-    }
-    found, server, _ = outcome(case, (429, head, {"error": "slow down"}), monkeypatch, clock)
-    assert found.status == "rate_limited"
-    assert clock.naps  # it waited, and tried again
-    assert 5 <= clock.naps[0] <= 9
-    asked = [path for path in server.paths() if path not in case.before]
-    assert len(asked) == 3
+@pytest.mark.parametrize(("name", "ask"), SINGLE, ids=IDS)
+def test_what_is_not_found_is_never_zero(monkeypatch, name, ask):
+    error, batches, _, _ = refused(monkeypatch, name, ask, (404, {}, {"error": "not found"}))
+    values = [
+        r["value"]
+        for table in ("readings", "intervals")
+        for r in rows(batches, table)
+        if r["status"] == "observed"
+    ]
+    assert values == []
+    if error is not None:
+        assert error.status == "failed"
+    else:
+        assert rows(batches, "gone") or {r["status"] for r in rows(batches, "intervals")} == {"not_yet"}
 
 
-def test_too_many_requests_without_a_time_waits_a_minute(case, monkeypatch):
-    clock = Still()
-    found, _, _ = outcome(case, (429, {}, {"error": "slow down"}), monkeypatch, clock)
-    assert found.status == "rate_limited"
-    assert clock.naps[0] == 60
+@pytest.mark.parametrize(("name", "ask"), SINGLE, ids=IDS)
+@pytest.mark.parametrize("body", [b'{"hits": [{"objec', b"", b"<html>Just a moment...</html>"])
+def test_truncated_answers_are_failed(monkeypatch, name, ask, body):
+    error, batches, server, _ = refused(monkeypatch, name, ask, (200, {}, body))
+    assert error.status == "failed"
+    assert "no whole JSON" in error.reason
+    assert rows(batches, "readings") == []
+    assert len(server.requests) == 3
 
 
-def test_a_wait_that_is_too_long_is_not_waited(case, monkeypatch):
-    clock = Still()
-    later = int(clock.now().timestamp()) + 86_400
-    real = int(time.time()) + 86_400  # Mastodon's client dates by the machine's clock
-    head = {"retry-after": "86400", "x-rate-limit-reset": str(later), "x-ratelimit-reset": str(real)}
-    found, _, _ = outcome(case, (429, head, {}), monkeypatch, clock)
-    assert found.status == "rate_limited"
-    assert clock.naps == []
+@pytest.mark.parametrize(("name", "ask"), SINGLE, ids=IDS)
+@pytest.mark.parametrize("body", [{"unexpected": 1}, [{"unexpected": 1}], "text", 7, {"error": {"code": 1}}])
+def test_a_changed_schema_is_failed_and_says_what_is_missing(monkeypatch, name, ask, body):
+    error, batches, _, _ = refused(monkeypatch, name, ask, (200, {}, body))
+    assert error is not None, rows(batches, "readings")
+    assert error.status == "failed"
+    observed = [r for t in ("readings", "intervals") for r in rows(batches, t) if r["status"] == "observed"]
+    assert observed == []
 
 
-def test_no_answer_in_time(case, monkeypatch):
-    def slow(request):
-        time.sleep(0.25)
+@pytest.mark.parametrize(("name", "ask"), SINGLE, ids=IDS)
+def test_told_when_to_come_back_it_waits_so_long_and_says_so(monkeypatch, name, ask):
+    told, clock = [], Still()
+    error, _, server, _ = refused(
+        monkeypatch, name, ask, (429, {"Retry-After": "17"}, {}), clock=clock,
+        tell=lambda event, **fields: told.append((event, fields.get("seconds"))),
+    )  # fmt: skip
+    assert error.status == "rate_limited"
+    assert error.retry_after == 17
+    assert clock.naps == [17.0, 17.0]
+    assert ("waiting", 17.0) in told
+    assert len(server.requests) == 3
+
+
+def test_told_to_wait_longer_than_a_run_may_it_goes_away(monkeypatch):
+    error, _, server, _ = refused(monkeypatch, "hatena", PAGE, (429, {"Retry-After": "86400"}, {}))
+    assert error.status == "rate_limited"
+    assert error.retry_after == 86400
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["hackernews", "hatena"])
+def test_a_server_that_does_not_answer_is_failed(monkeypatch, name):
+    def stall(request):
+        time.sleep(0.3)
         return 200, {}, {}
 
-    found, _, _ = outcome(case, slow, monkeypatch, timeout=0.05)
-    assert found.status == "failed"
+    error, _, server, _ = refused(monkeypatch, name, PAGE, stall, timeout=0.05)
+    assert error.status == "failed"
+    assert "did not answer" in error.reason
+    assert len(server.requests) == 3
 
 
-def test_json_cut_in_the_middle(case, monkeypatch):
-    found, _, _ = outcome(case, (200, {}, b'{"data": [{"start": "2026-'), monkeypatch)
-    assert found.status == "failed"
+def test_a_server_that_is_not_there_is_failed(monkeypatch):
+    monkeypatch.setenv("VIRALITY_HATENA_COUNTS_URL", "http://127.0.0.1:9")
+    with pytest.raises(Unknown, match="could not be reached"):
+        fetch("hatena", [PAGE], session("hatena"))
 
 
-def test_a_body_that_ends_early(case, monkeypatch):
-    found, _, _ = outcome(case, (200, {"Content-Length": "400"}, b'{"data"'), monkeypatch)
-    assert found.status == "failed"
+def test_a_redirect_is_not_followed_for_it_might_carry_a_key(monkeypatch):
+    with loopback((200, {}, {})) as elsewhere:
+        answer = (302, {"Location": elsewhere.url}, b"")
+        error, _, _, _ = refused(monkeypatch, "youtube", VIDEO, answer)
+        assert elsewhere.requests == []
+    assert error.status == "failed"
 
 
-@pytest.mark.parametrize("body", [{"something": "else"}, [1, 2], {"data": [{"x": 1}], "posts": [{"x": 1}], "elements": [{"x": 1}],
-                                                                 "engagement": {"x": 1}}])  # fmt: skip
-def test_a_changed_schema_is_a_failure_and_says_so(case, body, monkeypatch):
-    if case.platform == "facebook" and body == {"something": "else"}:
-        pytest.skip("an answer without engagement is how Facebook hides it: suppressed, tested there")
-    found, _, _ = outcome(case, (200, {}, body), monkeypatch)
-    assert found.status == "failed", json.dumps(body)
+def test_an_answer_cut_short_in_transfer_is_failed(monkeypatch):
+    body = json.dumps({"hits": []}).encode()
+    error, _, _, _ = refused(monkeypatch, "hackernews", PAGE, (200, {"Content-Length": "999"}, body))
+    assert error.status == "failed"
 
 
-def test_an_unset_key_says_how_to_get_it(monkeypatch, case):
-    if case.platform == "mastodon":
-        pytest.skip("needs no key")
-    for name in case.keys:
-        monkeypatch.delenv(f"VIRALITY_{case.platform.upper()}_{name.upper()}")
-    with pytest.raises(Unknown) as error:
-        fetch(case.platform, [case.ask], session(case.platform, budget=1.0))
-    assert error.value.status == "not_configured"
-    assert f"VIRALITY_{case.platform.upper()}_" in error.value.reason
+@pytest.mark.parametrize("name", [n for n, case in CASES.items() if case[1]])
+def test_without_a_key_nothing_is_asked(monkeypatch, name):
+    hosts, secrets, asks = CASES[name]
+    for secret in secrets:
+        monkeypatch.delenv(f"VIRALITY_{name}_{secret}".upper(), raising=False)
+    with loopback((200, {}, {})) as server:
+        for host in hosts:
+            monkeypatch.setenv(f"VIRALITY_{name}_{host}".upper(), server.url)
+        with pytest.raises(Unknown) as caught:
+            fetch(name, asks, session(name))
+        with pytest.raises(Unknown):
+            modules()[name].plan(asks, session(name))
+        assert server.requests == []
+    assert caught.value.status == "not_configured"
+    assert secrets[0].upper() in caught.value.reason
 
 
-def test_an_empty_answer_is_an_answer(case, monkeypatch):
-    if case.whole is None:
-        pytest.skip("has no empty list to give")
-    found, _, desk = outcome(case, (200, {}, case.whole), monkeypatch)
-    assert found is None
-    assert case.ask in desk.answered
+def test_without_a_contact_wikipedia_is_not_asked(monkeypatch):
+    with pytest.raises(Unknown, match="whom to write to"):
+        fetch("wikipedia", CASES["wikipedia"][2], session("wikipedia"))
+
+
+def test_youtubes_used_up_quota_is_a_limit_not_a_refusal(monkeypatch):
+    body = {"error": {"code": 403, "errors": [{"reason": "quotaExceeded"}]}}
+    error, _, _, _ = refused(monkeypatch, "youtube", VIDEO, (403, {}, body))
+    assert error.status == "rate_limited"

@@ -133,18 +133,23 @@ def _walk(asks: Sequence[Ask], path: str, session: Session, met: set[str]) -> It
     sites = {ask.value for ask in asks if ask.kind == "site"}
     everything = any(ask.kind == "community" for ask in asks)
     base = session.option("base_url", BASE)
+    seen: set[str] = set()
     while page <= MOST_PAGES:
         rows = Rows(CARD.name, session.now(), OBSERVER, f"/{path}/page")
         stories = session.get_json(f"{base}/{path}.json" if page == 1 else f"{base}/{path}/page/{page}.json")
         oldest: list[datetime] = []
+        before = len(seen)
 
         def use(story: dict[str, Any], rows: Rows = rows, oldest: list[datetime] = oldest) -> None:
+            if story["short_id"] in seen:
+                return
             created = moment(story["created_at"])
             address = _address(story)
             host = site(address)
             if everything or address in urls or any(host == s or host.endswith("." + s) for s in sites):
                 _story(story, created, address, rows, session)
                 met.add(story["short_id"])
+            seen.add(story["short_id"])
             oldest.append(created)
 
         each(stories, use, rows, f"a story of /{path}")
@@ -152,7 +157,7 @@ def _walk(asks: Sequence[Ask], path: str, session: Session, met: set[str]) -> It
         page += 1
         state = {"asks": mine, "page": page, "top": top.isoformat(), "floor": floor.isoformat()}
         session.save(key, json.dumps(state))
-        if not oldest or min(oldest) < floor:
+        if len(seen) == before or min(oldest) < floor:
             break
     session.save(key, "{}")
     for ask in asks:

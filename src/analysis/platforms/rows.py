@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.tables import CONTENT, EVENTS, INTERVALS, READINGS, UTC_TIME, Batch, Table, event_id
+from analysis.tables import CONTENT, EVENTS, INTERVALS, READINGS, TABLES, UTC_TIME, Batch, Table, event_id
 from analysis.urls import canonical, content_id, site
 
 EARLIEST, LATEST = 1970, 2200
+_PLAIN = {"gone": ["platform", "item_id"], "set_aside": ["source", "line", "reason", "text"]}
+_LISTS = (*TABLES, *_PLAIN)
 
 
 class Rows:
@@ -123,14 +126,29 @@ class Rows:
 
     def batch(self) -> Batch:
         """Everything so far, typed; the rows object is empty again."""
-        common = {"platform": self.platform, "observer": self.observer, "source": self.source}
+        common = {
+            "platform": self.platform,
+            "observer": self.observer,
+            "source": self.source,
+            "observed_at": self.observed_at,
+        }
+        if not self._row:
+            lists = {name: [common | row for row in found] for name, found in self._rows.items()}
+            lists["gone"] = [{"platform": self.platform, "item_id": item} for item in self._gone]
+            lists["set_aside"] = [
+                {"source": self.source, "line": line, "reason": reason, "text": text}
+                for line, reason, text in self._aside
+            ]
+            self._rows = {name: [] for name in self._rows}
+            self._gone, self._aside = [], []
+            return _Gathered(lists)
         frames = {}
-        origins = {"": np.array(list(self._used), dtype=np.int64)} if self._row else {}
+        origins = {"": np.array(list(self._used), dtype=np.int64)}
         for table in (CONTENT, EVENTS, READINGS, INTERVALS):
             rows = self._rows[table.name]
-            frame, kept = _frame(table, rows, common | {"observed_at": self.observed_at})
+            frame, kept = _frame(table, rows, common)
             frames[table.name] = frame
-            if self._row and table is not CONTENT:
+            if table is not CONTENT:
                 origins[table.name] = np.array([row["_row"] for row in rows], dtype=np.int64)[kept]
             self._rows[table.name] = []
         gone = pd.DataFrame({"platform": [self.platform] * len(self._gone), "item_id": self._gone}, dtype=str)
@@ -138,6 +156,51 @@ class Rows:
         aside.insert(0, "source", self.source)
         self._gone, self._aside, self._used = [], [], {}
         return Batch(**frames, gone=gone, set_aside=aside, origins=origins)
+
+
+class _Gathered(Batch):
+    """A Batch whose frames are made when somebody looks: a fetch yields thousands, merged before that."""
+
+    rows: dict[str, list[dict[str, Any]]]
+
+    def __init__(self, rows: dict[str, list[dict[str, Any]]]) -> None:
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "origins", {})
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        if name not in _LISTS:
+            raise AttributeError(name)
+        if name in _PLAIN:
+            frame = pd.DataFrame(self.rows[name], columns=_PLAIN[name])
+        else:
+            frame, _ = _frame(TABLES[name], self.rows[name], {})
+        object.__setattr__(self, name, frame)
+        return frame
+
+
+def size(batch: Batch) -> int:
+    """How many rows a batch holds, in all its tables."""
+    if isinstance(batch, _Gathered):
+        return sum(map(len, batch.rows.values()))
+    return sum(len(getattr(batch, name)) for name in _LISTS)
+
+
+def merged(batches: Sequence[Batch]) -> Batch:
+    """Several batches of a fetch as one."""
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in _LISTS}
+    framed = [batch for batch in batches if not isinstance(batch, _Gathered)]
+    for batch in batches:
+        if isinstance(batch, _Gathered):
+            for name, found in batch.rows.items():
+                rows[name] += found
+    gathered = _Gathered(rows)
+    if not framed:
+        return gathered
+    frames = {}
+    for name in _LISTS:
+        parts = [part for part in (getattr(batch, name) for batch in (*framed, gathered)) if len(part)]
+        frames[name] = pd.concat(parts, ignore_index=True) if parts else getattr(gathered, name)
+    return Batch(**frames)
 
 
 def _frame(
@@ -159,8 +222,6 @@ def _frame(
 
 def moment(value: Any) -> datetime:
     """A moment from epoch seconds or ISO 8601 with a zone; ValueError when it is neither or not plausible."""
-    from datetime import UTC
-
     if isinstance(value, bool) or value is None:
         raise ValueError(f"{value!r} is no time")
     if isinstance(value, int | float):
