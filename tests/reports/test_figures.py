@@ -81,6 +81,18 @@ def test_its_words_are_the_authors_or_computed() -> None:
     assert built(go.Figure()).description == "There is nothing to draw."
 
 
+def test_what_is_drawn_for_the_eye_only_is_no_number() -> None:
+    hatched = go.Scatter(x=[1, 1, 2, 2], y=[0, 9, 9, 0], fill="toself", hoverinfo="skip")
+    key = go.Bar(x=[None], y=[None], name="unknown", hoverinfo="skip")
+    lines = go.Scatter(x=[1, 2, None, 3], y=[5, 5, None, 6], name="spans")
+    assert rows(built(go.Figure([hatched, key, lines])))[1:] == [["1", "5"], ["2", "5"], ["3", "6"]]
+
+
+def test_escaped_platform_text_is_plain_in_words() -> None:
+    chart = go.Figure(layout={"meta": {"description": "A &lt;script&gt; rose."}})
+    assert built(chart).description == "A <script> rose."
+
+
 def test_title_and_template_leave_the_figure() -> None:
     figure = built(
         go.Figure(layout={"title": {"text": "A <b>bold</b> &lt;b&gt;", "subtitle": {"text": "sub"}}})

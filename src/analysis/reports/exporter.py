@@ -21,6 +21,12 @@ HERE = Path(__file__).parent
 # The richest form of an output we can show, best first.
 FORMS = (figures.MIME, "text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
 HIDDEN = "report-hide"  # a cell with this tag stays out of the page
+CELLS = {
+    "number": re.compile(r"-?[\d.,]+(?:e[-+]?\d+)?|NaN"),
+    "time": re.compile(r"\d{4}-\d\d-\d\d(?:[ T][\d:.+]+)?(?: UTC)?"),
+    "url": re.compile(r"https?://\S{24,}"),
+    "long": re.compile(r".{48,}", re.S),
+}
 VERDICT = re.compile(r'<p class="verdict (\w+)">(.*?)</p>(?:\s*<p>(.*?)</p>)?', re.S)
 
 
@@ -109,7 +115,7 @@ class PagePreprocessor(Preprocessor):
             return f'<div class="scroll" tabindex="0" role="region" {label}>{match[0]}'
 
         # nh3 wrote this HTML: it is well formed and lower case
-        out = re.sub(r"<td>(-?[\d.,]+(?:e[-+]?\d+)?|NaN)</td>", r'<td class="number">\1</td>', out)
+        out = re.sub(r"<td>([^<]*)</td>", _classed, out)
         return Markup(re.sub(r"<table[ >]", opened, out).replace("</table>", "</table></div>"))
 
     def _markdown(self, value: str) -> Markup:
@@ -125,6 +131,13 @@ class PagePreprocessor(Preprocessor):
             out = out.replace(f"<h{level}>", f'<h{level} id="{anchor}">', 1)
             self.contents.headings.append((level, anchor, words))
         return self._scrolling(out)
+
+
+def _classed(match: re.Match[str]) -> str:
+    """A table cell with a class that says how it wants to be set."""
+    words = match[1]
+    kind = next((name for name, pattern in CELLS.items() if pattern.fullmatch(words)), "")
+    return f'<td class="{kind}">{words}</td>' if kind else match[0]
 
 
 class PageExporter(TemplateExporter):

@@ -8,6 +8,7 @@ import io
 import itertools
 import re
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 import pandas as pd
@@ -87,7 +88,8 @@ def build(raw: dict[str, Any], number: int) -> Figure:
     layout.pop("width", None)
     frame = _numbers(spec.get("data", []), layout)
     meta = layout.get("meta")
-    description = clean.text(str(meta.get("description") or "")) if isinstance(meta, dict) else ""
+    # charts escape platform text for plotly; here it is text again, and the template escapes it
+    description = clean.text(unescape(str(meta.get("description") or ""))) if isinstance(meta, dict) else ""
     for trace in spec.get("data", []):
         trace.update({axis: _packed(trace[axis]) for axis in ("x", "y") if axis in trace})
     return Figure(
@@ -121,9 +123,11 @@ def _numbers(data: list[dict[str, Any]], layout: dict[str, Any]) -> pd.DataFrame
             columns = {part: _decode(trace.get(part)) for part in BOX if trace.get(part) is not None}
             length = len(next(iter(columns.values())))
             other.append(pd.DataFrame({"series": (x or [label] * length)[:length], **columns}))
-        elif x or y:
+        elif any(part is not None for part in x + y):  # an entry of the legend holds only nulls
             length = max(len(x), len(y))
-            pieces.append((label, x or list(range(1, length + 1)), y or [1] * length))
+            points = zip(x or range(1, length + 1), y or [1] * length, strict=False)
+            drawn = [point for point in points if point[0] is not None]  # None lifts the pen
+            pieces.append((label, [at for at, _ in drawn], [value for _, value in drawn]))
     place = _axis(layout, "yaxis" if any(t.get("orientation") == "h" for t in data) else "xaxis")
     if pieces:
         other.insert(0, _wide(pieces, place) if _shared(pieces) else _long(pieces, place))

@@ -187,7 +187,7 @@ class Site:
                 "made": record.finished,
                 "checked": record.checked,
                 "renew_by": record.renew_by,
-                "newer": newest.id if newest and not stands else None,
+                "newer": newest.id if newest and not stands and newest.checked >= record.checked else None,
                 "failed": failure.finished if failure and stands else None,
             }
             script = f"window.viralityRun={clean.script_json(clock)};\n".encode()

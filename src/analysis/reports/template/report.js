@@ -28,7 +28,8 @@
 
   /* Charts ---------------------------------------------------------------------------------- */
 
-  function colours(axes) {
+  /* Of the axes only those whose author chose no colours. */
+  function colours(target) {
     var style = getComputedStyle(root);
     function value(name) { return style.getPropertyValue(name).trim(); }
     var ink = value("--ink"), line = value("--line");
@@ -36,15 +37,17 @@
                "legend.bgcolor": "rgba(0,0,0,0)", "hoverlabel.bgcolor": value("--panel"),
                "hoverlabel.bordercolor": line, "hoverlabel.font.color": ink,
                "modebar.color": value("--muted"), "modebar.activecolor": ink, "modebar.bgcolor": "rgba(0,0,0,0)"};
-    axes.forEach(function (axis) {
+    target.plainAxes.forEach(function (axis) {
       out[axis + ".gridcolor"] = line;
       out[axis + ".linecolor"] = value("--muted");
       out[axis + ".zerolinecolor"] = value("--muted");
     });
     return out;
   }
-  function axesOf(layout) {
-    return Object.keys(layout).filter(function (key) { return /^[xy]axis\d*$/.test(key); });
+  function plainAxes(full, given) {
+    return Object.keys(full).filter(function (key) {
+      return /^[xy]axis\d*$/.test(key) && !(given[key] && given[key].gridcolor);
+    });
   }
   /* Times in even steps come as {since, step, count}, in milliseconds. */
   function unpack(data) {
@@ -70,7 +73,8 @@
     target.hidden = false;
     target.style.minHeight = layout.height + "px";
     return window.Plotly.newPlot(target, unpack(spec.data), layout, config).then(function () {
-      return window.Plotly.relayout(target, colours(axesOf(target._fullLayout)));
+      target.plainAxes = plainAxes(target._fullLayout, spec.layout);
+      return window.Plotly.relayout(target, colours(target));
     }).then(function () {
       figure.classList.add("drawn");
     }, function () {
@@ -89,7 +93,7 @@
   }
   function repaint() {
     all("figure.chart.drawn .drawing", function (target) {
-      window.Plotly.relayout(target, colours(axesOf(target._fullLayout)));
+      window.Plotly.relayout(target, colours(target));
     });
   }
 
@@ -177,7 +181,7 @@
       var name = "table-" + count + ".csv";
       var button = make("button", "quiet csv", "Download as CSV");
       button.type = "button";
-      button.setAttribute("aria-label", "Download table " + count + " as CSV");
+      button.setAttribute("aria-label", "Download as CSV: table " + count);
       button.addEventListener("click", function () { download(table, name); });
       region.parentNode.insertBefore(button, region.nextSibling);
     });
