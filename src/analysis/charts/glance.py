@@ -11,7 +11,7 @@ from analysis.charts import style
 from analysis.models.result import Result
 from analysis.platforms.card import Card
 
-ROW = 30
+ROW = 46
 """Pixels a content takes."""
 
 
@@ -44,7 +44,7 @@ def glance(
         figure = go.Figure()
         figure.add_annotation(text="Nothing stood out in this period.", showarrow=False)
         return style.finish(figure, heading, "", f"Nothing is drawn: {result.summary}", 160)
-    rows = {key: f"{titles.get(key, key)}  <b>{n}</b>" for n, key in enumerate(table["content_id"], start=1)}
+    rows = {key: number for number, key in enumerate(table["content_id"], start=1)}
     figure = go.Figure()
     bars = spikes[spikes["content_id"].isin(rows)]
     x, y = [], []
@@ -78,26 +78,36 @@ def glance(
                     "symbol": [look.symbol if good else f"{look.symbol}-open" for good in out],
                     "size": [11 if good else 8 for good in out],
                     "color": look.colour,
+                    "opacity": 1,
                     "line": {"width": 1.5, "color": look.colour},
                 },
                 customdata=part["words"],
                 hovertemplate="%{x|%d %b %H:%M} UTC<br>%{customdata}<extra></extra>",
             )
         )
+    for key, number in rows.items():
+        # above its row rather than beside it: titles are long and telephones narrow
+        figure.add_annotation(
+            text=f"<b>{number}</b>  {titles.get(key, key)}",
+            x=0,
+            xref="paper",
+            xanchor="left",
+            y=number - 0.22,
+            yanchor="bottom",
+            showarrow=False,
+        )
     figure.update_yaxes(
-        categoryorder="array", categoryarray=list(rows.values()), autorange="reversed", showgrid=True
+        range=[len(rows) + 0.5, 0.2], tickvals=list(rows.values()), showticklabels=False, showgrid=True
     )
     edge = (until - since) * 0.015
     figure.update_xaxes(range=[since - edge, until + edge])
-    figure = style.finish(
+    return style.finish(
         figure,
         heading,
         "when each platform took it up; filled: it stood out among its like there, open: it did not",
         _told(table, shown, bars, titles, cards),
         140 + ROW * len(rows),
     )
-    figure.update_layout(hovermode="closest")
-    return figure
 
 
 def _name(platform: str, cards: Mapping[str, Card]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -22,17 +23,18 @@ def growth(result: Result, title: str, cards: Mapping[str, Card] | None = None) 
     Parameters
     ----------
     result
-        Of ``models.story.story``: ``extra["counters"]`` (platform, metric, item_id, at, value) and
-        ``extra["unknown"]`` (platform, start, end).
+        Of ``models.story.story``: ``extra["counters"]`` (platform, metric, item_id, at, value),
+        ``extra["late"]`` (the same, of items only looked at later), ``extra["began"]`` (platform, at)
+        and ``extra["unknown"]`` (platform, start, end).
     title
         The content's title, as the platform gave it: it is escaped here.
     cards
         Platform name to its card, for units, names and dated changes.
     """
-    counters, unknown = result.extra["counters"], result.extra["unknown"]
+    counters, unknown, late = result.extra["counters"], result.extra["unknown"], result.extra["late"]
+    began = result.extra["began"].set_index("platform")["at"]
     cards = cards or {}
-    heard = counters.groupby("platform")["at"].min().sort_values()
-    names = [*heard.index, *sorted(set(unknown["platform"]) - set(heard.index))]
+    names = [*began.sort_values().index, *sorted(set(unknown["platform"]) - set(began.index))]
     heading = f"Growth by platform: {style.label(title)}"
     if not names:
         figure = go.Figure()
@@ -43,11 +45,11 @@ def growth(result: Result, title: str, cards: Mapping[str, Card] | None = None) 
         cols=1,
         shared_xaxes=True,
         vertical_spacing=min(0.36 / len(names), 0.1),
-        subplot_titles=[_panel(name, counters, cards) for name in names],
+        subplot_titles=[_panel(name, pd.concat([counters, late]), cards) for name in names],
     )
     looks = style.looks(names)
-    first = min([*counters["at"], *unknown["start"]])
-    last = max([*counters["at"], *unknown["end"]])
+    moments = pd.concat([counters["at"], began, unknown["start"], unknown["end"]])
+    first, last = moments.min(), moments.max() + (moments.max() - moments.min()) * 0.02
     told, notes = [], []
     for row, name in enumerate(names, start=1):
         part = counters[counters["platform"] == name]
@@ -69,12 +71,20 @@ def growth(result: Result, title: str, cards: Mapping[str, Card] | None = None) 
                 row=row,
                 col=1,
             )
+        if name in began.index:
+            _start(figure, began[name], look, row)
         spans = unknown[unknown["platform"] == name]
         style.hatch(figure, zip(spans["start"], spans["end"], strict=True), top, row=row, col=1)
         figure.update_yaxes(range=[0, top], nticks=4, row=row, col=1)
         life = [(pd.Timestamp(e.on, tz="UTC"), e.what) for e in cards[name].life] if name in cards else []
         notes += style.events_of_life(figure, life, first, last, row=row, col=1)
-        told.append(_told(name, part, spans, cards))
+        after = late[late["platform"] == name]
+        if part.empty and len(after):
+            figure.add_annotation(
+                text="; ".join(_late(item) for item in after.head(3).itertuples()),
+                x=0.5, xref="x domain", y=0.5, yref="y domain", showarrow=False, row=row, col=1,
+            )  # fmt: skip
+        told.append(_told(name, part, after, spans, cards))
     figure.update_xaxes(range=[first, last])
     figure.update_annotations(font_size=12)
     for note in figure.layout.annotations[: len(names)]:
@@ -86,12 +96,26 @@ def growth(result: Result, title: str, cards: Mapping[str, Card] | None = None) 
     figure = style.finish(
         figure,
         heading,
-        "; ".join(filter(None, ["a panel a platform, each in its own unit", hatched])),
+        "; ".join(filter(None, ["a panel a platform, each in its own unit; ▸ where it began", hatched])),
         description,
         90 + PANEL * len(names),
     )
     figure.update_yaxes(title=None)
     return figure
+
+
+def _start(figure: go.Figure, moment: pd.Timestamp, look: style.Look, row: int) -> None:
+    figure.add_trace(
+        go.Scatter(x=[moment], y=[0], mode="markers", showlegend=False, hoverinfo="x", name="began",
+                   marker={"symbol": "triangle-right", "size": 11, "color": look.colour}, cliponaxis=False),
+        row=row,
+        col=1,
+    )  # fmt: skip
+
+
+def _late(item: Any) -> str:
+    metric = style.label(item.metric.replace("_", " "))
+    return f"{metric} {item.value:,.0f}, looked at only on {item.at:%d %b %Y}"
 
 
 def _name(platform: str, cards: Mapping[str, Card]) -> str:
@@ -104,11 +128,15 @@ def _panel(platform: str, counters: pd.DataFrame, cards: Mapping[str, Card]) -> 
     return f"<b>{_name(platform, cards)}</b>, {style.label(unit)}"
 
 
-def _told(name: str, part: pd.DataFrame, spans: pd.DataFrame, cards: Mapping[str, Card]) -> str:
+def _told(
+    name: str, part: pd.DataFrame, late: pd.DataFrame, spans: pd.DataFrame, cards: Mapping[str, Card]
+) -> str:
     shown = _name(name, cards)
     gap = f", unknown in {len(spans)} stretches" if len(spans) else ""
+    if part.empty and len(late):
+        return f"{shown}: {_late(next(late.itertuples()))}."
     if part.empty:
-        return f"{shown}: nothing known."
+        return f"{shown}: no counter known{gap}."
     top = part.loc[part["value"].idxmax()]
     metric = top["metric"].replace("_", " ")
     return (

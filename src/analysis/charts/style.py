@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 import pandas as pd
@@ -118,7 +118,7 @@ def finish(figure: go.Figure, title: str, subtitle: str, description: str, heigh
             "x": 0,
             "xanchor": "left",
         },
-        meta={"description": description},
+        meta={"description": unescape(description)},
     )
     figure.update_xaxes(
         gridcolor=GRID,

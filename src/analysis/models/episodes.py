@@ -24,6 +24,7 @@ from analysis.platforms.card import Card
 VERSION = "episodes 1.0"
 ALL = "all"
 """The platform of a content's total."""
+REST = "further sources"
 LEAST = (
     "onset",
     "peak",
@@ -50,6 +51,37 @@ def exposure(intervals: pd.DataFrame, metric: str = EXPOSURE[0], by_platform: bo
     rows = rows.assign(value=value, platform=rows["platform"] if by_platform else ALL)
     key = ["content_id", "platform", "start", "end"]
     return rows.groupby(key, as_index=False, observed=True)["value"].sum(min_count=1)
+
+
+def by_source(
+    intervals: pd.DataFrame,
+    since: pd.Timestamp,
+    until: pd.Timestamp,
+    metric: str = EXPOSURE[0],
+    most: int = 7,
+    bins: int = 150,
+) -> pd.DataFrame:
+    """Exposure by where it came from, in few enough bins to be drawn: platform, start, end, value.
+
+    The ``most`` greatest sources by name, the rest together as "further sources"; a bin of which any
+    part is unknown is unknown. Whole hours, days or weeks, so that the period has at most ``bins``.
+    """
+    rows = exposure(intervals, metric, by_platform=True)
+    rows = rows[(rows["start"] >= since) & (rows["start"] < until)]
+    total = rows.groupby("platform")["value"].sum().sort_values(ascending=False)
+    rows = rows.assign(platform=rows["platform"].where(rows["platform"].isin(total.index[:most]), REST))
+    hours = (until - since).total_seconds() / 3600
+    step = next((n for n in (1, 3, 6, 12, 24, 72, 168) if hours / n <= bins), 720)
+    width = pd.Timedelta(hours=step)
+    place = since + (rows["start"] - since) // width * width
+    unknown = rows["value"].isna().groupby(place).transform("any")
+    out = rows.groupby(["platform", place.rename("bin")], as_index=False)["value"].sum(min_count=1)
+    lost = set(place[unknown])
+    out["value"] = out["value"].mask(out["bin"].isin(lost))
+    ranked = {name: rank for rank, name in enumerate([*total.index, REST])}
+    out["rank"] = out["platform"].map(ranked)
+    out = out.rename(columns={"bin": "start"}).sort_values(["rank", "start"], ignore_index=True)
+    return out.assign(end=out["start"] + width)[["platform", "start", "end", "value"]]
 
 
 def episodes(

@@ -17,13 +17,50 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.errors import UserError
 from analysis.models.counters import course, is_exposure
 from analysis.models.lead import span
-from analysis.models.overview import name
+from analysis.models.overview import name, period
 from analysis.models.result import Result, Verdict
 from analysis.platforms.card import Card
+from analysis.urls import canonical, content_id, site
 
 VERSION = "story 1.0"
+
+
+def pick(contents: pd.DataFrame, url: str) -> pd.Series:
+    """The content of that address, or an empty row for it when the store does not know it.
+
+    Raises
+    ------
+    UserError
+        When it is no http(s) URL.
+    """
+    try:
+        key, address = content_id(url), canonical(url)
+    except ValueError as error:
+        raise UserError(f"{error}; give the whole address, such as https://example.org/essay") from None
+    known = contents[contents["content_id"] == key]
+    if len(known):
+        return known.iloc[0]
+    return pd.Series(
+        {"content_id": key, "url": address, "title": None, "published_at": pd.NaT, "site": site(address)}
+    )
+
+
+def around(
+    since: object, until: object, happened: pd.Series, seen: pd.Series, days: int = 90
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The days a story is about: from a content's first appearance, for so many days at most.
+
+    ``happened`` and ``seen`` are the moments of its dated acts and bins, and of looks at it.
+    """
+    moments = pd.concat([happened, seen]).dropna()
+    first = moments.min() if len(moments) else pd.Timestamp(0, tz="UTC")
+    last = min(moments.max(), first + pd.Timedelta(days=days)) if len(moments) else first
+    begin, _ = period(first.floor("D") if since is None else since, last, last)
+    _, end = period(begin, last.ceil("D") if until is None else until, last)
+    return begin, max(end, begin + pd.Timedelta(days=1))
 
 
 def story(
@@ -34,6 +71,7 @@ def story(
     first: Result,
     rose: Result,
     cards: Mapping[str, Card],
+    note: str = "",
 ) -> Result:
     """One content over time and platforms.
 
@@ -51,13 +89,17 @@ def story(
         are left out here.
     cards
         Platform name to its card.
+    note
+        What a reader must know before anything else, such as that the data are made up.
 
     Returns
     -------
     Result
         ``table``: the timeline: at (UTC), where, what, in order. ``extra["platforms"]``: a row a
         platform: platform, began, dated, after, counter, value, per_hour (at its steepest), fastest,
-        half_hours, expected, times, beaten, stood_out. ``extra["counters"]``: its counters.
+        half_hours, expected, times, beaten, stood_out. ``extra["counters"]``: its counters in the period;
+        ``extra["late"]``: the last value of those that were only looked at after it; ``extra["began"]``:
+        when each platform took it up.
         ``extra["unknown"]``: platform, start, end, reason: stretches in which nothing is known.
         ``extra["spikes"]``: its spikes.
     """
@@ -75,8 +117,18 @@ def story(
     reason = "" if said or len(spikes) else "too few like it, and no exposure was measured"
     if began.empty and found.empty and not len(spikes):
         verdict, reason = "inconclusive", "nothing is known of this content as of this moment"
-    summary = _summary(content, began, platforms, out, spikes, rose, unknown, reason, cards)
-    extra = {"platforms": platforms, "counters": found, "unknown": unknown, "spikes": spikes}
+    said_of_it = _summary(content, began, platforms, out, spikes, rose, unknown, reason, cards)
+    summary = f"{note} {said_of_it}".strip()
+    until = stood.parameters["until"]
+    late = found[found["at"] >= until].drop_duplicates(["platform", "item_id"], keep="last")
+    extra = {
+        "platforms": platforms,
+        "counters": found[found["at"] < until],
+        "late": late,
+        "began": began,
+        "unknown": unknown[unknown["start"] < until],
+        "spikes": spikes,
+    }
     return Result(timeline, verdict, reason, summary, (), VERSION, stood.parameters, extra)
 
 
