@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -65,6 +66,7 @@ CARD = Card(
     sources=("survey of November 2026 [I]", "the shape of Digg API 2.0 story.getInfo answers"),
 )
 EARLIEST = datetime(2004, 12, 1, tzinfo=UTC)
+_STAMP = re.compile(r'"timestamp"\s*:\s*"?(\d+)')
 
 
 def stories(path: Path, observed_at: datetime | None = None) -> Iterator[Batch]:
@@ -80,10 +82,14 @@ def stories(path: Path, observed_at: datetime | None = None) -> Iterator[Batch]:
 
 def _answers(rows: Rows, text: str) -> Iterator[None]:
     fallback = rows.observed_at
+    # a story whose answer is cut off around it was still read when the answer says
+    around = _STAMP.search(text) if '"stories"' in text else None
     for line, record in json_records(text, rows.lost):
         listed = record.get("stories")
         try:
-            stamp = record.get("timestamp")
+            stamp = record.get("timestamp") or (around and around.group(1))
+            if stamp is None and listed is None and '"stories"' in text:
+                raise ValueError("it is cut off, so nobody knows when this story was read")
             rows.observed_at = epoch(stamp, earliest=EARLIEST) if stamp is not None else fallback
         except (ValueError, TypeError) as error:
             rows.lost(f"timestamp: {error}", "", line)
@@ -201,7 +207,7 @@ def _order(cells: list[str], path: Path) -> tuple[tuple[int, int, int], bool]:
 
 def _is_moment(text: str) -> bool:
     # Digg's votes ended with the sale of July 2012; no id of a story or voter was near these numbers
-    return text.strip().isdigit() and EARLIEST.timestamp() <= int(text) < 1_350_000_000
+    return text.strip().isdecimal() and EARLIEST.timestamp() <= int(text) < 1_350_000_000
 
 
 IMPORTS = {"stories": stories, "votes": votes}

@@ -121,7 +121,10 @@ def csv_rows(text: str) -> Iterator[tuple[int, list[str] | str]]:
         before = 0
         try:
             for cells in reader:
-                if any(cell.strip() for cell in cells):
+                last = start + reader.line_num == len(lines) and lines[-1][-1] not in "\r\n"
+                if last and len(cells) > 1 and not cells[-1]:
+                    yield start + before + 1, "it breaks off behind a comma, and the file with it"
+                elif any(cell.strip() for cell in cells):
                     yield start + before + 1, cells
                 before = reader.line_num
             return
@@ -275,7 +278,7 @@ def date_in(text: str, *formats: str) -> datetime:
     raise ValueError(f"{text!r} is no date")
 
 
-_NUMERIC = re.compile(r"(\d{1,4})[/.\-](\d{1,2})[/.\-](\d{1,4})(.*)", re.DOTALL)
+_NUMERIC = re.compile(r"(\d{1,4})([/.\-])(\d{1,2})[/.\-](\d{1,4})(.*)", re.DOTALL)
 _CLOCK = re.compile(r"[\s,T]*(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([ap])?\.?m?\.?", re.IGNORECASE)
 
 
@@ -283,22 +286,23 @@ def day_first(texts: Iterable[str]) -> bool:
     """Whether dates in numbers put the day first: only when one of them can be read in no other way."""
     parts = [match.groups() for text in texts if (match := _NUMERIC.fullmatch(text.strip()))]
     firsts = [int(first) for first, *_ in parts if len(first) <= 2]
-    seconds = [int(second) for first, second, *_ in parts if len(first) <= 2]
+    seconds = [int(second) for first, _, second, *_ in parts if len(first) <= 2]
     return max(firsts, default=0) > 12 >= max(seconds, default=0)
 
 
 def numeric_date(text: str, *, first_is_day: bool = False) -> datetime:
     """Year-month-day, or month/day/year (day first when told), with a time of day or not; without a zone."""
     match = _NUMERIC.fullmatch(text.strip())
-    clock = _CLOCK.fullmatch(match.group(4)) if match and match.group(4).strip() else None
-    if match is None or (match.group(4).strip() and clock is None):
+    clock = _CLOCK.fullmatch(match.group(5)) if match and match.group(5).strip() else None
+    if match is None or (match.group(5).strip() and clock is None):
         raise ValueError(f"{text!r} is no date")
-    one, two, three = (int(part) for part in match.group(1, 2, 3))
+    one, two, three = (int(part) for part in match.group(1, 3, 4))
     if len(match.group(1)) == 4:
         year, month, day = one, two, three
     else:
-        year = three if len(match.group(3)) == 4 else 2000 + three
-        month, day = (two, one) if first_is_day else (one, two)
+        year = three if len(match.group(4)) == 4 else 2000 + three
+        # with dots the day stands first wherever dots are written
+        month, day = (two, one) if first_is_day or match.group(2) == "." else (one, two)
     hour, minute, second = (int(part or 0) for part in clock.group(1, 2, 3)) if clock else (0, 0, 0)
     if clock and clock.group(4):
         hour = hour % 12 + (12 if clock.group(4).casefold() == "p" else 0)
