@@ -75,7 +75,7 @@ def growth(result: Result, title: str, cards: Mapping[str, Card] | None = None) 
             _start(figure, began[name], look, row)
         spans = unknown[unknown["platform"] == name]
         style.hatch(figure, zip(spans["start"], spans["end"], strict=True), top, row=row, col=1)
-        figure.update_yaxes(range=[0, top], nticks=4, row=row, col=1)
+        figure.update_yaxes(range=[0, top], nticks=4, showticklabels=len(part) > 0, row=row, col=1)
         life = [(pd.Timestamp(e.on, tz="UTC"), e.what) for e in cards[name].life] if name in cards else []
         notes += style.events_of_life(figure, life, first, last, row=row, col=1)
         after = late[late["platform"] == name]
@@ -132,7 +132,7 @@ def _told(
     name: str, part: pd.DataFrame, late: pd.DataFrame, spans: pd.DataFrame, cards: Mapping[str, Card]
 ) -> str:
     shown = _name(name, cards)
-    gap = f", unknown in {len(spans)} stretches" if len(spans) else ""
+    gap = f", unknown in {style.stretches(len(spans))}" if len(spans) else ""
     if part.empty and len(late):
         return f"{shown}: {_late(next(late.itertuples()))}."
     if part.empty:

@@ -49,8 +49,8 @@ def sources(
                 marker={
                     "color": looks[name].colour,
                     "line": {"width": 0},
-                    "pattern": {"shape": PATTERNS[number % len(PATTERNS)], "size": 5, "solidity": 0.25,
-                                "fgcolor": "rgba(255,255,255,0.65)"},
+                    "pattern": {"shape": PATTERNS[number % len(PATTERNS)], "size": 5, "solidity": 0.22,
+                                "fillmode": "overlay", "fgcolor": "#ffffff", "fgopacity": 0.6},
                 },
                 hovertemplate="%{x|%d %b %H:%M} UTC<br>%{y:,.0f}<extra>" + shown + "</extra>",
             )
@@ -67,8 +67,8 @@ def sources(
     figure.update_layout(barmode="stack", bargap=0)
     figure.update_yaxes(title=f"{style.label(unit)} per {per}", range=[0, top])
     description = (
-        f"{unit} per {per} from {style.when(counted['start'].min())} to {style.when(counted['end'].max())}, by "
-        f"where they came from: {', '.join(told)}."
-        + (f" Unknown in {len(gaps)} stretches, hatched." if gaps else "")
+        f"{unit} per {per} from {style.when(counted['start'].min())} to {style.when(counted['end'].max())}, "
+        f"by where they came from: {', '.join(told)}."
+        + (f" Unknown in {style.stretches(len(gaps))}, hatched." if gaps else "")
     )
     return style.finish(figure, heading, "by referrer, as the site's own counter saw it", description, 400)

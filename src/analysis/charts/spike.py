@@ -147,7 +147,7 @@ def _told(
             f"of {row.excess:+,.0f} ({low:+,.0f} to {high:+,.0f})."
         )
     if gaps:
-        told += f" Unknown in {len(gaps)} stretches, hatched."
+        told += f" Unknown in {style.stretches(len(gaps))}, hatched."
     if notes:
         told += " Marked: " + "; ".join(notes) + "."
     return told

@@ -112,11 +112,12 @@ def finish(figure: go.Figure, title: str, subtitle: str, description: str, heigh
         hoverlabel={"align": "left"},
         legend={
             "orientation": "h",
+            "traceorder": "normal",
+            "x": 0,
+            "xanchor": "left",
             "yref": "paper",
             "y": 1.0,
             "yanchor": "bottom",
-            "x": 0,
-            "xanchor": "left",
         },
         meta={"description": unescape(description)},
     )
@@ -162,7 +163,7 @@ def key_to_hatching(figure: go.Figure) -> None:
             name="unknown",
             hoverinfo="skip",
             marker={"color": "rgba(125,133,144,0.15)", "line": {"width": 0},
-                    "pattern": {"shape": "/", "fgcolor": QUIET, "size": 6}},
+                    "pattern": {"shape": "/", "fgcolor": QUIET, "size": 6, "fillmode": "overlay"}},
         )
     )  # fmt: skip
 
@@ -202,3 +203,8 @@ def events_of_life(
 def when(moment: pd.Timestamp) -> str:
     """A moment as the sentences of a description have it."""
     return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def stretches(count: int) -> str:
+    """How many stretches, in words."""
+    return "one stretch" if count == 1 else f"{count} stretches"

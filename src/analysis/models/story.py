@@ -96,8 +96,9 @@ def story(
     -------
     Result
         ``table``: the timeline: at (UTC), where, what, in order. ``extra["platforms"]``: a row a
-        platform: platform, began, dated, after, counter, value, per_hour (at its steepest), fastest,
-        half_hours, expected, times, beaten, stood_out. ``extra["counters"]``: its counters in the period;
+        platform: platform, began, dated, counter, value, expected (what its like had), times, beaten
+        (share of its like), stood_out, per_hour (at its steepest), half_hours (until half of it was
+        there). ``extra["counters"]``: its counters in the period;
         ``extra["late"]``: the last value of those that were only looked at after it; ``extra["began"]``:
         when each platform took it up.
         ``extra["unknown"]``: platform, start, end, reason: stretches in which nothing is known.
@@ -147,16 +148,14 @@ def _platforms(
             "platform": [name(platform, cards) for platform in out["platform"]],
             "began": out["at"],
             "dated": out["dated"].map({True: "by the platform", False: "first seen then"}),
-            "after": [span(hours) if hours > 0 else "first" for hours in out["after_hours"]],
             "counter": out["metric"].astype(object).where(out["metric"].notna(), None),
             "value": out["value"],
-            "per_hour": out["per_hour"],
-            "fastest": out["fastest"],
-            "half_hours": out["half_hours"],
             "expected": out["expected"],
             "times": out["times"],
             "beaten": out["beaten"],
             "stood_out": [None if pd.isna(flag) else bool(flag) for flag in out["stood_out"]],
+            "per_hour": out["per_hour"],
+            "half_hours": out["half_hours"],
         }
     )
 
@@ -172,14 +171,15 @@ def _timeline(
     if pd.notna(content["published_at"]):
         rows.append((content["published_at"], content["site"], "published"))
     for row in began.itertuples():
-        rows.append((row.at, name(row.platform, cards), "first act" if row.dated else "first seen"))
-    for row in grown.dropna(subset=["per_hour"]).itertuples():
+        rows.append((row.at, name(row.platform, cards), "appears" if row.dated else "is first seen"))
+    best = grown.sort_values("value", ascending=False).drop_duplicates("platform")
+    for row in best[best["per_hour"] >= 1].itertuples():
         metric = row.metric.replace("_", " ")
         rows.append(
             (
                 row.fastest,
                 name(row.platform, cards),
-                f"fastest growth so far seen: {row.per_hour:,.0f} {metric} an hour",
+                f"grows fastest: {metric} +{row.per_hour:,.0f} an hour",
             )
         )
     for row in spikes.itertuples():
