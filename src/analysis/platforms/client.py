@@ -191,8 +191,10 @@ class Connection:
         limits: tuple[Limit, ...] | None = None,
         scope: str = "",
         meaning: Callable[[int, Any], Unknown | None] | None = None,
+        body: Any = None,
+        form: Mapping[str, Any] | None = None,
     ) -> Any:
-        """The decoded answer to a polite GET."""
+        """The decoded answer to a polite GET; a POST where ``body`` (as JSON) or ``form`` ask the question."""
         import stamina
 
         last = False
@@ -217,7 +219,7 @@ class Connection:
             with attempt:
                 last = attempt.num >= ATTEMPTS
                 self.permit(limits=limits, scope=scope)
-                return self._once(url, params, headers, meaning)
+                return self._once(url, params, headers, meaning, body, form)
         raise AssertionError("stamina ends by returning or raising")
 
     def _once(
@@ -226,6 +228,8 @@ class Connection:
         params: Mapping[str, Any] | None,
         headers: Mapping[str, str] | None,
         meaning: Callable[[int, Any], Unknown | None] | None,
+        body: Any,
+        form: Mapping[str, Any] | None,
     ) -> Any:
         import httpx2
 
@@ -238,7 +242,8 @@ class Connection:
                 follow_redirects=False,
             )
         try:
-            answer = self._http.get(url, params=params, headers=headers)
+            method = "GET" if body is None and form is None else "POST"
+            answer = self._http.request(method, url, params=params, headers=headers, json=body, data=form)
         except httpx2.TimeoutException:
             raise self._passing(
                 Unknown("failed", f"{self.card.title} did not answer within {self.timeout:g} s")

@@ -138,8 +138,12 @@ class Session(Protocol):
         limits: tuple[Limit, ...] | None = None,
         scope: str = "",
         meaning: Callable[[int, Any], Unknown | None] | None = None,
+        body: Any = None,
+        form: Mapping[str, Any] | None = None,
     ) -> Any:
         """The decoded answer to a polite GET: paced, retried, Retry-After honoured.
+
+        Where a question is asked by POST, ``body`` (sent as JSON) or ``form`` holds it.
 
         ``limits`` (default: the card's) are kept per ``scope``: an instance, a URL; "" for the whole
         platform. Raises Unknown for everything that is not a 2xx with JSON. ``meaning`` gets the status
