@@ -71,7 +71,7 @@ def content(*ids, title=None, published_at=None):
 
 def test_an_empty_store_has_empty_tables_of_the_right_types(store):
     assert store.read("readings").dtypes.to_dict() == READINGS.dtypes
-    assert store.versions() == {"content": -1, "events": -1, "readings": -1, "intervals": -1}
+    assert store.versions() == dict.fromkeys(("content", "events", "readings", "intervals", "forecasts"), -1)
     assert store.sql().sql("select count(*) from events").fetchall() == [(0,)]
 
 

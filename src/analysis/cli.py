@@ -263,6 +263,95 @@ def import_log(
         typer.echo(line)
 
 
+_Files = Annotated[list[Path], typer.Argument(help="CSV, TSV, JSON Lines or Parquet, each also gzipped.")]
+_Mapping = Annotated[
+    Path, typer.Option("--mapping", "-m", help="The TOML file that says which column is what.")
+]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Read and check all, write nothing; usable rows count as new.")
+]
+
+
+@imports.command("readings")
+def import_readings(files: _Files, mapping: _Mapping, dry_run: _DryRun = False) -> None:
+    """Bring values of counters, each at the moment somebody looked, into the store.
+
+    Example: virality import readings data/raw/*.csv.gz --mapping data/mappings/hn_frontpage.toml
+
+    The last line says `N rows: A new, B known, C set aside`. A row of the file is new when it added at least
+    one event, reading or interval to the store; known when all it says was there already, or stood in an
+    earlier row; set aside, with its line and the reason, when it cannot be used. Importing a file again adds
+    nothing.
+    """
+    _import("readings", files, mapping, dry_run)
+
+
+@imports.command("events")
+def import_events(files: _Files, mapping: _Mapping, dry_run: _DryRun = False) -> None:
+    """Bring public acts that a platform dated (submissions, reposts, ...) into the store.
+
+    Example: virality import events data/raw/lobsters.csv.gz --mapping data/mappings/lobsters.toml
+
+    A mapping to events may carry each item's numbers as well. The last line says `N rows: A new, B known,
+    C set aside`; what the words mean stands in `virality import readings --help`.
+    """
+    _import("events", files, mapping, dry_run)
+
+
+@imports.command("intervals")
+def import_intervals(files: _Files, mapping: _Mapping, dry_run: _DryRun = False) -> None:
+    """Bring counts that somebody already binned (visits an hour, mentions a day) into the store.
+
+    Example: virality import intervals data/raw/Twitter_volume_*.csv --mapping data/mappings/nab_tweets.toml
+
+    The last line says `N rows: A new, B known, C set aside`; what the words mean stands in `virality import
+    readings --help`.
+    """
+    _import("intervals", files, mapping, dry_run)
+
+
+def _import(table: str, files: list[Path], mapping: Path, dry_run: bool) -> None:
+    import pyarrow as pa
+
+    from analysis.importing import import_files
+    from analysis.store import Store
+
+    # The other allocators keep some 60 MB of what was freed.
+    pa.set_memory_pool(pa.system_memory_pool())
+    there = sys.stderr.isatty()
+
+    def tell(told: str) -> None:
+        if there:
+            typer.echo(f"\r\x1b[K{told}", err=True, nl=False)
+
+    counts = import_files(files, mapping, table, Store.open(), dry_run, tell)
+    if there:
+        typer.echo("\r\x1b[K", err=True, nl=False)
+    for line in counts.shown:
+        typer.echo(f"set aside: {line}", err=True)
+    if len(counts.shown) < counts.set_aside:
+        typer.echo(f"set aside: ... and {counts.set_aside - len(counts.shown):,} more", err=True)
+    for place in counts.kept_in:
+        typer.echo(f"what was set aside is in {place}", err=True)
+    typer.echo(str(counts))
+
+
+@app.command()
+def train(
+    platform: Annotated[list[str] | None, typer.Option(help="Only this platform; may be repeated.")] = None,
+    as_of: Annotated[str, typer.Option(help="Cut-off, UTC: nothing observed later is learned from.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and data make the same model.")] = 0,
+) -> None:
+    """Learn each platform's forecast from the store, and keep it beside the data.
+
+    Example: virality train --platform hackernews
+    """
+    from analysis import train as training
+    from analysis.store import Store
+
+    typer.echo(training.told(training.train(Store.open(), training.moment(as_of), platform or [], seed)))
+
+
 def main() -> None:
     """Run the command; an error a user can mend is one line and exit status 2."""
     debug = "--debug" in sys.argv

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from analysis.tables import Table
 
-TIMES = {"published_at", "occurred_at", "observed_at", "start", "end"}
+TIMES = {"published_at", "occurred_at", "observed_at", "start", "end", "made_at", "due"}
 
 
 def connect() -> duckdb.DuckDBPyConnection:

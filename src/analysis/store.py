@@ -24,7 +24,7 @@ from analysis.arrow import schema, to_arrow, to_pandas
 from analysis.errors import UserError
 from analysis.query import TIMES, conditions, connect, moment, new_rows, quoted
 from analysis.settings import settings
-from analysis.tables import CONTENT, TABLES, Batch, Table
+from analysis.tables import CONTENT, STORED, TABLES, Batch, Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -112,7 +112,7 @@ class Store:
         Times are plain timestamps in UTC: DuckDB would show zoned ones in the machine's own zone.
         """
         connection = connect()
-        for table in TABLES.values():
+        for table in STORED.values():
             files = self._files(table)
             rows = f"read_parquet({quoted(files)})" if files else f"no_{table.name}"
             if not files:
@@ -127,7 +127,7 @@ class Store:
     def versions(self) -> dict[str, int]:
         """Each table's version, -1 where it does not exist yet: what a page's provenance names."""
         found = {}
-        for table in TABLES.values():
+        for table in STORED.values():
             delta = self._delta(table)
             found[table.name] = -1 if delta is None else delta.version()
         return found
@@ -204,6 +204,7 @@ class Store:
         deleted = self.purge("events", pd.DataFrame({"event_id": event_ids}))
         deleted += self.purge("events", pd.DataFrame({"parent_id": event_ids}))
         deleted += self.purge("readings", items[["platform", "item_id"]])
+        deleted += self.purge("forecasts", items[["platform", "item_id"]])
         left: set[str] = set()
         for name in ("events", "readings", "intervals"):
             left |= set(self.read(name, ["content_id"], content_id=touched.tolist())["content_id"])
@@ -310,9 +311,9 @@ class Store:
 def _table(table: Table | str) -> Table:
     if isinstance(table, Table):
         return table
-    if table not in TABLES:
-        raise UserError(f"there is no table {table!r}; the tables are: {', '.join(TABLES)}")
-    return TABLES[table]
+    if table not in STORED:
+        raise UserError(f"there is no table {table!r}; the tables are: {', '.join(STORED)}")
+    return STORED[table]
 
 
 def _appended(new: list[int], total: int) -> Appended:

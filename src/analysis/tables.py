@@ -150,6 +150,41 @@ class Intervals(_Model):
         return frame["end"] > frame["start"]
 
 
+class Forecasts(_Model):
+    """One published forecast, kept so that it can be judged when its time has come.
+
+    platform, item_id, metric : the counter that was forecast
+    content_id : the content the item carries
+    horizon : 2x (twice the age), 24h, 7d, final
+    made_at : the moment whose knowledge it rests on
+    due : the moment forecast; missing for "final", which is due once the item has settled
+    model : name and version of the model
+    age_hours, value : the item's age and counter then
+    forecast, q10, q50, q90 : in the metric's unit; q10 to q90 is the 80 % interval
+    yardstick, yardstick_q10, yardstick_q90 : the classical extrapolation's forecast, made beside it
+    basis : learned, typical (the platform's growth) or pooled (all platforms' growth)
+    """
+
+    platform: Series[str]
+    item_id: Series[str]
+    metric: Series[str]
+    content_id: Series[str]
+    horizon: Series[str] = pa.Field(isin=("2x", "24h", "7d", "final"))
+    made_at: Series[UTC_TIME]  # type: ignore[valid-type]
+    due: Series[UTC_TIME] = pa.Field(nullable=True)  # type: ignore[valid-type]
+    model: Series[str]
+    age_hours: Series[float] = pa.Field(ge=0)
+    value: Series[float]
+    forecast: Series[float] = pa.Field(ge=0)
+    q10: Series[float] = pa.Field(ge=0)
+    q50: Series[float] = pa.Field(ge=0)
+    q90: Series[float] = pa.Field(ge=0)
+    yardstick: Series[float] = pa.Field(nullable=True)
+    yardstick_q10: Series[float] = pa.Field(nullable=True)
+    yardstick_q90: Series[float] = pa.Field(nullable=True)
+    basis: Series[str] = pa.Field(isin=("learned", "typical", "pooled"))
+
+
 @dataclass(frozen=True)
 class Table:
     """A table's name, its pandera model, its key, and the time that says when a row was known."""
@@ -185,6 +220,15 @@ INTERVALS = Table(
     "observed_at",
 )
 TABLES = {table.name: table for table in (CONTENT, EVENTS, READINGS, INTERVALS)}
+
+FORECASTS = Table(
+    "forecasts",
+    Forecasts,
+    ("platform", "item_id", "metric", "horizon", "made_at", "model"),
+    "made_at",
+)
+STORED = {**TABLES, FORECASTS.name: FORECASTS}
+"""What a store holds: the four tables of what was measured, and the ledger of what was forecast."""
 
 
 @cache

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numba import njit
 
 from analysis.checks.check import Check
 from analysis.models import hawkes
@@ -92,7 +93,8 @@ def fit(
     best = hawkes.fit(times, until, best.kernel, weight, 1, immigrants)
     waiting = best.eta * float(weight @ (1 - best.reach(until - times)))
     points = _final(len(times), waiting, best.eta, best.low, best.high, seed)
-    half = float(np.interp(0.5, best.reach(grid := np.geomspace(1e-5, 1e5, 2000)), grid))
+    grid: np.ndarray = np.geomspace(1e-5, 1e5, 2000)
+    half = float(np.interp(0.5, best.reach(grid), grid))
     outside = min(best.mu * until / best.events, 1.0)
     row = [len(times), best.eta, best.low, best.high, best.mu, outside, half, power, points[1], *points]
     return _result(
@@ -126,15 +128,7 @@ def fit_counts(counts: np.ndarray, bin_hours: float, seed: int = 0) -> Result:
         )
 
     def expected(x: np.ndarray) -> np.ndarray:
-        mu, eta, beta = np.exp(x)
-        decay = np.exp(-beta * bin_hours)
-        past = np.empty(len(counts))
-        state = 0.0  # mass of past acts still to come, acts lying in the middle of their bin
-        for i, count in enumerate(counts):
-            past[i] = state * (1 - decay)
-            state = state * decay + count * np.exp(-beta * bin_hours / 2)
-        within = 1 - (1 - decay) / (beta * bin_hours)
-        return (mu * bin_hours + eta * past) / np.maximum(1 - eta * within, 1e-6)
+        return _expected(counts, bin_hours, *np.exp(x))
 
     def loss(x: np.ndarray) -> float:
         mean = np.maximum(expected(x), 1e-12)
@@ -167,10 +161,23 @@ def fit_counts(counts: np.ndarray, bin_hours: float, seed: int = 0) -> Result:
     check = Check(
         "bins scatter as the model says",
         dispersion < 2.0,
-        f"The counts scatter {dispersion:.2g} times as much as a Poisson count would; the interval is widened by that.",
+        f"The counts scatter {dispersion:.2g} times as much as Poisson counts; the interval is widened so.",
     )
     extra = {"expected": pd.DataFrame({"count": counts, "expected": mean})}
     return _result(row, (check,), parameters, extra, "exponential")
+
+
+@njit(cache=True)
+def _expected(counts, width, mu, eta, beta):  # type: ignore[no-untyped-def]
+    """Expected count of each bin given those before it; acts lie in the middle of their bin."""
+    out = np.empty(counts.shape[0])
+    decay, half = np.exp(-beta * width), np.exp(-beta * width / 2)
+    within = 1 - (1 - decay) / (beta * width)
+    still = 0.0  # past acts' mass still to come
+    for i in range(counts.shape[0]):
+        out[i] = (mu * width + eta * still * (1 - decay)) / max(1 - eta * within, 1e-6)
+        still = still * decay + counts[i] * half
+    return out
 
 
 def _weights(audience: np.ndarray) -> list[tuple[float, np.ndarray]]:
@@ -191,19 +198,12 @@ def _final(
     side = random.standard_normal(4000)
     step = np.where(side < 0, np.log(eta / max(low, eta * 1e-3)), np.log(high / eta)) / 1.96
     ratio = np.minimum(eta * np.exp(side * step), 0.999)
-    mean = waiting * ratio / eta / (1 - ratio)
+    mean: np.ndarray = np.asarray(waiting * ratio / eta / (1 - ratio))
     variance = np.maximum(mean / (1 - ratio) ** 2, 1e-9)
     # a negative binomial with the branching process's mean and variance
-    more = np.where(
-        mean > 0,
-        random.poisson(
-            random.gamma(
-                mean**2 / np.maximum(variance - mean, 1e-9),
-                np.maximum(variance - mean, 1e-9) / np.maximum(mean, 1e-12),
-            )
-        ),
-        0,
-    )
+    spare: np.ndarray = np.maximum(variance - mean, 1e-9)
+    shape: np.ndarray = np.maximum(mean**2 / spare, 1e-12)
+    more = random.poisson(random.gamma(shape, mean / shape))
     q10, q50, q90 = np.quantile(now + more, [0.1, 0.5, 0.9])
     return float(q10), float(q50), float(q90)
 

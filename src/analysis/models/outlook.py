@@ -1,0 +1,204 @@
+"""What is rising now, how far it will go, and how sure that is.
+
+Question. Of everything followed at this moment, which items are still gaining, and what will each reach?
+
+Formula. Per platform the metric its card names first is followed as a track; an item is rising when it
+was looked at within the last quarter of its age (at least three hours) and gained since half its age.
+Each is forecast by its platform's trained model (``forecast``), which says itself on what it rests.
+
+Assumptions. Those of ``forecast``. Platforms are never added up or ranked against each other.
+
+Abstains when nothing is rising, or when no model is there to forecast it: train first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.checks.check import Check
+from analysis.models import tracks as track
+from analysis.models.counters import headline, is_exposure
+from analysis.models.forecast import Model, predict
+from analysis.models.result import Result
+from analysis.models.tracks import HORIZONS, Tracks
+from analysis.platforms.card import Card
+from analysis.tables import FORECASTS, item_of
+
+VERSION = "outlook 1.0"
+QUIET = ("submission", "reply")
+"""Kinds of events that are no sharing of what was submitted."""
+HORIZON_NAMES = {"2x": "at twice its age", "24h": "at 24 hours", "7d": "at 7 days", "final": "in the end"}
+COLUMNS = [*FORECASTS.columns, "reason"]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """One platform's items: the metric they are judged by, their tracks, and each item's content."""
+
+    metric: str
+    tracks: Tracks
+    content: np.ndarray
+
+
+def follow(
+    events: pd.DataFrame,
+    readings: pd.DataFrame,
+    intervals: pd.DataFrame,
+    cards: Mapping[str, Card],
+    as_of: pd.Timestamp | None = None,
+) -> dict[str, Followed]:
+    """Each platform's items as known at a moment, by the first metric its card defines and the data holds.
+
+    Parameters
+    ----------
+    events, readings, intervals
+        Rows of the tables. Exposure (visits) is no platform's own count and is left out.
+    as_of
+        Rows observed later do not exist.
+    """
+    known = readings[readings["value"].notna()]
+    own = intervals[~is_exposure(intervals["metric"])]
+    acts = events[~events["kind"].isin(QUIET)]
+    made = events[events["kind"] == "submission"]
+    out = {}
+    for platform in sorted({*known["platform"], *own["platform"], *acts["platform"]}):
+        mine, bins, done = (rows[rows["platform"] == platform] for rows in (known, own, acts))
+        metric = headline(platform, {*mine["metric"], *bins["metric"], *done["kind"]}, cards)
+        if metric is None:
+            continue
+        if (mine["metric"] == metric).any():
+            dated = made[made["platform"] == platform]
+            born = pd.Series(dated["occurred_at"].to_numpy(), index=item_of(dated["event_id"]))
+            born = born[~born.index.duplicated()]
+            followed = track.from_readings(mine, metric, as_of, born if len(born) else None)
+            names = mine.drop_duplicates("item_id").set_index("item_id")["content_id"]
+            content = names.reindex(followed.items).to_numpy()
+        elif (bins["metric"] == metric).any():
+            followed = track.from_intervals(bins, metric, as_of)
+            content = followed.items
+        else:
+            followed = track.from_events(done[done["kind"] == metric], as_of)
+            content = followed.items
+        if len(followed):
+            out[platform] = Followed(metric, followed, content)
+    return out
+
+
+def rising(followed: Mapping[str, Followed], models: Mapping[str, Model], as_of: pd.Timestamp) -> Result:
+    """Forecasts of every rising item at a moment.
+
+    Returns
+    -------
+    Result
+        Table: the columns of the forecasts table, and reason (why an item or horizon has no forecast;
+        such rows have no forecast). Sorted by platform and expected gain.
+    """
+    moment = pd.Timestamp(as_of)
+    at = moment.timestamp()
+    parts = []
+    ahead = [name for name, model in models.items() if _until(model) > at]
+    for platform, mine in followed.items():
+        item = _live(mine.tracks, at)
+        if not len(item):
+            continue
+        when = np.full(len(item), at)
+        model = models.get(platform)
+        model = None if model is None or platform in ahead or model.metric != mine.metric else model
+        for horizon in HORIZONS:
+            first = mine.tracks.first[item]
+            rows = pd.DataFrame(
+                {
+                    "platform": platform,
+                    "item_id": mine.tracks.items[item].astype(str),
+                    "metric": mine.metric,
+                    "content_id": mine.content[item].astype(str),
+                    "horizon": horizon,
+                    "made_at": moment,
+                    "due": pd.to_datetime(track.target_time(first, when, horizon) * 1e6, unit="us", utc=True),
+                    "model": VERSION if model is None else model.name,
+                    "age_hours": (when - first) / 3600,
+                }
+            )
+            if model is None:
+                rows = rows.assign(value=mine.tracks.known(item, when), reason="no model trained for it")
+            else:
+                told = predict(model, mine.tracks, item, when, horizon)
+                known = told["forecast"].notna().to_numpy()
+                passed = ~known & (rows["due"] <= moment).to_numpy()
+                rows = rows.join(told).assign(
+                    reason=np.where(known, "", np.where(passed, "already past", "no past item tells"))
+                )
+            parts.append(rows)
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    table = table.reindex(columns=COLUMNS)
+    return _told(table, followed, models, ahead, moment)
+
+
+def _live(tracks: Tracks, at: float) -> np.ndarray:
+    """Items looked at lately that gained since half their age, and were looked at twice or more."""
+    every = np.arange(len(tracks))
+    age = at - tracks.first
+    fresh = at - tracks.last <= np.maximum(age / 4, 3 * 3600.0)
+    twice = tracks.end - tracks.start > 1
+    half = tracks.between(every, tracks.first + age / 2)
+    gained = tracks.value[tracks.end - 1] > half
+    return every[fresh & twice & gained & (tracks.last <= at)]
+
+
+def _until(model: Model) -> float:
+    until = model.trained.get("until", "")
+    return float(pd.Timestamp(until).timestamp()) if until else 0.0
+
+
+def _told(
+    table: pd.DataFrame,
+    followed: Mapping[str, Followed],
+    models: Mapping[str, Model],
+    ahead: list[str],
+    moment: pd.Timestamp,
+) -> Result:
+    check = Check(
+        "no model knows what came later",
+        not ahead if models else None,
+        f"Left out, trained on what was not yet known: {', '.join(ahead)}."
+        if ahead
+        else f"{len(models)} models, each trained on what was known by then.",
+    )
+    parameters = {"as_of": moment, "platforms": sorted(followed)}
+    names = sorted(set(table["model"].dropna()))
+    known = table["forecast"].notna()
+    items = table.drop_duplicates(["platform", "item_id"])
+    if table.empty:
+        return Result(
+            table, "nothing", "", "Nothing followed is rising at this moment.", (check,), VERSION, parameters
+        )
+    if not known.any():
+        reason = (
+            "no model is trained: run virality train" if not models else "not enough data to forecast from"
+        )
+        summary = f"{len(items)} items are rising, and none can be forecast: {reason}."
+        return Result(table, "inconclusive", reason, summary, (check,), VERSION, parameters)
+    last = table[known].assign(order=table["horizon"].map({h: i for i, h in enumerate(HORIZONS)}))
+    last = last.sort_values("order").drop_duplicates(["platform", "item_id"], keep="last")
+    last = last.assign(gain=last["forecast"] / last["value"].clip(lower=1))
+    table = table.merge(last[["platform", "item_id", "gain"]], on=["platform", "item_id"], how="left")
+    table = table.sort_values(["platform", "gain", "item_id"], ascending=[True, False, True], kind="stable")
+    table = table.drop(columns="gain").reset_index(drop=True)
+    top = last.loc[last["gain"].idxmax()]
+    rough = int((last["basis"] != "learned").sum())
+    summary = (
+        f"{len(items)} items are rising on {items['platform'].nunique()} platforms; {len(last)} can be "
+        f"forecast. The steepest for its platform stands at {top['value']:,.0f} {top['metric']} on "
+        f"{top['platform']} after {top['age_hours']:.3g} hours and should reach {top['forecast']:,.0f} "
+        f"(four in five between {top['q10']:,.0f} and {top['q90']:,.0f}; {HORIZON_NAMES[top['horizon']]})."
+    )
+    if rough:
+        summary += (
+            f" {rough} rest on how items usually grow, because their platform has too little past: "
+            "their intervals are wide."
+        )
+    return Result(table, "found", "", summary, (check,), "; ".join(names), parameters)
