@@ -217,9 +217,9 @@ def fit(series: pd.DataFrame, *, as_of: Any = None, zone: str = "UTC") -> Result
         reason = f"{int(known.sum())} known buckets, at least {LEAST} with a count above 0 are needed"
         blank = pd.DataFrame(columns=["start", "value", "expected", "low", "high", "unknown"])
         return Result(blank, "inconclusive", reason, f"No baseline: {reason}.", (), VERSION, parameters)
-    beat = rhythm(grid, zone)
-    first = learn(grid, beat, np.ones(len(known)), 2.5)
-    base = learn(grid, beat, np.ones(len(known)), 4.0, first)
+    from analysis.models._alarm import detect  # which learns from this module
+
+    base, *_ = detect(grid, zone, 0.1)
     low, high = base.limits()
     table = pd.DataFrame(
         {

@@ -63,7 +63,7 @@ def score(
         A row a bucket, unknown ones put into gaps: start (UTC), value, expected (counts; missing at the
         start), surprise (normal deviates, 0 or more), score (0 to 1), alarm (bool).
     """
-    grid = _in_order(lay(known_at(series, as_of), fill=False))
+    grid = _in_order(lay(known_at(series, as_of), fill=False), ends="end" in series)
     known = grid.known
     y = np.where(known, grid.y, 0.0)
     time, _ = clock(grid.t, zone)
@@ -97,13 +97,13 @@ def score(
     )
 
 
-def _in_order(grid: Grid) -> Grid:
+def _in_order(grid: Grid, *, ends: bool) -> Grid:
     """The grid with unknown buckets put into its gaps, each gap judged without what comes after."""
     if len(grid.t) < 2:
         return grid
     step = np.diff(grid.t)
     cadence = max(int(np.median(step[:HEAD])), 1)
-    width = np.maximum(grid.width * grid.cadence / cadence, 1e-9)
+    width = np.maximum(grid.width * grid.cadence / cadence, 1e-9) if ends else np.ones(len(grid.t))
     over = np.maximum(np.round(step / cadence - width[:-1]), 0).astype(np.int64)
     missing = np.minimum(np.where(over >= 1, over, 0), LONGEST_GAP)
     at = np.repeat(np.arange(1, len(grid.t)), missing)

@@ -1,0 +1,70 @@
+"""The running score: no later bucket changes an earlier row; early once, up through what lasts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from planted import NOTHING, clock, nothing, spiked
+
+from analysis.models import spikes
+
+
+@pytest.mark.parametrize("kind", NOTHING)
+def test_no_later_row_changes_an_earlier_one(kind):
+    series, _ = nothing(kind, 3, 900)
+    series.loc[500:505, "value"] = 200.0
+    whole = spikes.score(series)
+    for cut in range(70, 900, 83):
+        part = spikes.score(series.iloc[:cut])
+        last = int(series["value"].iloc[:cut].last_valid_index()) + 1
+        pd.testing.assert_frame_equal(part.iloc[:last], whole.iloc[:last])
+
+
+def test_uneven_series_too():
+    rng = np.random.default_rng(4)
+    start = pd.Timestamp("2025-01-01", tz="UTC") + pd.to_timedelta(np.cumsum(rng.integers(3, 40, 600)), "min")
+    series = pd.DataFrame({"start": start.as_unit("us"), "value": rng.gamma(2.0, 3.0, 600)})
+    whole = spikes.score(series)
+    for cut in (100, 250, 480):
+        part = spikes.score(series.iloc[:cut])
+        pd.testing.assert_frame_equal(part, whole.iloc[: len(part)])
+
+
+def test_a_spike_alarms_once_and_early():
+    series, truth = spiked(2, times_noise=25.0, tau=12.0)
+    frame = spikes.score(series)
+    at = np.flatnonzero(frame["alarm"])
+    near = at[(at >= truth["onset"] - 1) & (at <= truth["onset"] + 48)]
+    assert len(near) == 1
+    assert near[0] <= truth["onset"] + 2
+    during = frame["score"][truth["onset"] : truth["onset"] + 12].min()
+    assert during > 2 * frame["score"].iloc[200:280].median()
+
+
+def test_ordinary_noise_alarms_as_often_as_asked():
+    months = 30 * 3
+    alarms = sum(
+        int(spikes.score(nothing("over-dispersed", seed)[0], false_per_month=1.0)["alarm"].sum())
+        for seed in range(30)
+    )
+    assert 0.2 * months <= alarms <= 1.6 * months
+
+
+def test_unknown_buckets_score_nothing():
+    series, _ = nothing("poisson", 6, 400)
+    series.loc[200:220, "value"] = np.nan
+    frame = spikes.score(series)
+    assert not frame.loc[200:220, "alarm"].any()
+    assert (frame.loc[200:220, "surprise"] == 0).all()
+
+
+def test_as_of_is_the_series_cut():
+    series, _ = spiked(9)
+    moment = series["start"][1199] + pd.Timedelta(hours=1)
+    pd.testing.assert_frame_equal(spikes.score(series, as_of=moment), spikes.score(series.iloc[:1200]))
+
+
+def test_empty_and_tiny():
+    assert spikes.score(pd.DataFrame({"start": clock(0), "value": []})).empty
+    tiny = spikes.score(pd.DataFrame({"start": clock(3), "value": [1.0, np.nan, 3.0]}))
+    assert len(tiny) == 3
+    assert not tiny["alarm"].any()
