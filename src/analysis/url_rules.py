@@ -50,9 +50,8 @@ class Rules:
         self._wrappers = [(frozenset(w["hosts"]), re.compile(w["path"])) for w in raw["wrappers"]]
         self._sites = {host: _site(s) for s in raw["sites"] for host in s["hosts"]}
 
-        self._special = set(self._sites).union(
-            *(hosts for hosts, *_ in [*self._redirectors, *self._wrappers])
-        )
+        ruled = [*self._redirectors, *self._wrappers]
+        self._special = frozenset(self._sites).union(*(hosts for hosts, *_ in ruled))  # type: ignore[arg-type]
 
     def is_special(self, host: str) -> bool:
         """Whether any rule but those about hosts knows this one."""

@@ -1,0 +1,194 @@
+"""A user's own tabular files into the store, by a mapping.
+
+A row is *new* when it added at least one event, reading or interval, *known* when everything it says was
+in the store already (from this file's earlier rows too), and *set aside* when it cannot be used: then it
+stands with its line and the reason in a file beside the tables, and nothing of it is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.errors import UserError
+from analysis.importing import files, query
+from analysis.importing.aside import Aside, Counts
+from analysis.importing.mapping import Mapping, load
+from analysis.importing.rows import Shaper, Tables
+from analysis.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Aside", "Counts", "import_files"]
+
+# Store rows made at once: what bounds memory when every row holds 144 numbers.
+CELLS = 400_000
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One file, ready to be read."""
+
+    path: Path
+    columns: list[str]  # those to read
+    counters: list[query.Counter]
+    sql: str
+
+
+def import_files(
+    paths: list[Path],
+    mapping_path: Path,
+    table: str,
+    store: Store,
+    dry_run: bool = False,
+    progress: Callable[[str], None] = lambda told: None,
+) -> Counts:
+    """Bring files into the store.
+
+    Every file is found and its columns are compared with the mapping before a row is written.
+    ``dry_run`` writes nothing: it counts a row that could be imported as new.
+
+    Raises
+    ------
+    UserError
+        When the mapping is wrong, a file is missing or lacks a column, before anything is written; or
+        when a file breaks off: what came before is in the store then.
+    """
+    mapping = load(mapping_path)
+    if mapping.table != table:
+        raise UserError(
+            f"{mapping_path} maps to {mapping.table}, not to {table}: use `virality import {mapping.table}`"
+        )
+    if not paths:
+        raise UserError("no file to import was named")
+    now = datetime.now(UTC)
+    plans = [_plan(path, mapping, mapping_path, now) for path in paths]
+    counts = Counts()
+    for plan in plans:
+        with Aside(plan.path, store, mapping, counts, dry_run) as aside:
+            _import(plan, mapping, store, counts, aside, dry_run, progress)
+    return counts
+
+
+def _plan(path: Path, mapping: Mapping, mapping_path: Path, now: datetime) -> _Plan:
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise UserError(f"{path} {what}; expected a file")
+    there = files.columns(path, mapping.file)
+    wanted = query.wanted(mapping)
+    for column, place in wanted.items():
+        if column not in there:
+            raise UserError(
+                f"{path} has no column {column!r}, which {mapping_path} names for {place}; "
+                f"its columns are: {_listed(there)}"
+            )
+    counters = query.counters(mapping, there)
+    if mapping.metrics and not counters:
+        patterns = ", ".join(repr(metric.columns) for metric in mapping.metrics.values() if metric.columns)
+        raise UserError(f"{path} has no column that matches {patterns}; its columns are: {_listed(there)}")
+    columns = list(dict.fromkeys([*wanted, *(counter.column for counter in counters)])) or there[:1]
+    return _Plan(path, columns, counters, query.build(mapping, counters, columns, path.name, now))
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:40]) or "none"
+    return shown if len(names) <= 40 else f"{shown} and {len(names) - 40} more"
+
+
+def _import(
+    plan: _Plan,
+    mapping: Mapping,
+    store: Store,
+    counts: Counts,
+    aside: Aside,
+    dry_run: bool,
+    progress: Callable[[str], None],
+) -> None:
+    def count(written: Future[tuple[int, int]], lines: int) -> None:
+        usable, new = written.result()
+        counts.new += new
+        counts.known += usable - new
+        counts.set_aside += lines - usable
+        progress(f"{plan.path.name}: {counts.rows:,} rows read, {counts.new:,} new")
+
+    # One part is written while the next is read: the two use different cores, and no more than two are held.
+    writing: tuple[Future[tuple[int, int]], int] | None = None
+    with ThreadPoolExecutor(1) as writer:
+        for lines, tables in _shaped(plan, mapping, counts, aside):
+            if writing is not None:
+                count(*writing)
+            counts.rows += lines
+            writing = writer.submit(_append, tables, store, dry_run), lines
+        if writing is not None:
+            count(*writing)
+
+
+def _shaped(plan: _Plan, mapping: Mapping, counts: Counts, aside: Aside) -> Iterator[tuple[int, Tables]]:
+    """Part by part, how many rows were read and the table rows they give; the others are put aside."""
+    import duckdb
+    import pyarrow as pa
+
+    shaper = Shaper(mapping, plan.counters)
+    connection = duckdb.connect()
+    # Rows stay in the file's order (the first of equal keys wins), times are UTC whatever the machine's zone.
+    connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = true; set threads = 1")
+    for chunk in files.chunks(plan.path, mapping.file, plan.columns):
+        for line, reason, text in chunk.refused:
+            aside.put(line, reason, text)
+        counts.rows += len(chunk.refused)
+        counts.set_aside += len(chunk.refused)
+        for part, lines in _parts(chunk, max(1, CELLS // max(1, len(plan.counters)))):
+            # the file's own names would clash with the query's, and with each other but for their case
+            plain = part.rename_columns([f"c{index}" for index in range(part.num_columns)])
+            connection.register("chunk", plain.append_column("line", pa.array(lines)))
+            typed = connection.sql(plan.sql).to_arrow_table()
+            connection.unregister("chunk")
+            tables, unsound = shaper.shape(typed, plan.path.name)
+            if unsound:
+                place = dict(zip(lines.tolist(), range(len(lines)), strict=True))
+                rows = part.take([place[line] for line, _ in unsound]).to_pylist()
+                for (line, reason), row in zip(unsound, rows, strict=True):
+                    aside.put(line, reason, row)
+            yield len(lines), tables
+
+
+def _parts(chunk: files.Chunk, most: int) -> Iterator[tuple[pa.Table, np.ndarray]]:
+    """The chunk without its blank lines, in parts of at most so many rows."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table, lines = chunk.table, chunk.lines
+    blank = np.ones(table.num_rows, dtype=bool)
+    for column in table.columns:
+        if not blank.any():
+            break
+        blank &= pc.equal(pc.fill_null(column, ""), "").to_numpy()
+    if blank.any():
+        table, lines = table.filter(pa.array(~blank)), lines[~blank]
+    for start in range(0, table.num_rows, most):
+        yield table.slice(start, most), lines[start : start + most]
+
+
+def _append(tables: Tables, store: Store, dry_run: bool) -> tuple[int, int]:
+    """How many input rows the tables come from, and how many of these added something to the store."""
+    touched: list[np.ndarray] = []
+    fresh: list[np.ndarray] = []
+    # Content first: a reader never meets an event whose content is not there.
+    for name in ("content", "events", "readings", "intervals"):
+        if name not in tables.rows:
+            continue
+        appended = None if dry_run else store.append(name, tables.rows[name])
+        if name in tables.lines:
+            lines = tables.lines[name]
+            touched.append(lines)
+            fresh.append(lines if appended is None else lines[appended.added])
+    if not touched:
+        return 0, 0
+    return len(np.unique(np.concatenate(touched))), len(np.unique(np.concatenate(fresh)))
