@@ -40,7 +40,7 @@ def of(series):
     ("family", "after", "half_life"),
     [
         ("exponential", lambda k: 2.0 ** (-k / 8.0), 8.0),
-        ("power law", lambda k: (1.0 + (k + 0.5) / 20.0 * (2 ** (1 / 0.8) - 1)) ** -0.8 * (k < 600), 20.0),
+        ("power law", lambda k: (1.0 + (k + 0.5) / 10.0 * (2 ** (1 / 1.6) - 1)) ** -1.6, 10.0),
     ],
 )
 def test_the_family_and_half_life_that_were_planted(family, after, half_life):
