@@ -13,6 +13,8 @@ from analysis.platforms.card import Card
 
 ROW = 46
 """Pixels a content takes."""
+LANES = 0.3
+"""Part of a row over which its platforms are spread."""
 
 
 def glance(
@@ -65,13 +67,18 @@ def glance(
         )  # fmt: skip
     shown = marks[marks["content_id"].isin(rows)]
     looks = style.looks(shown["platform"])
-    for name, part in shown.groupby("platform"):
+    many = shown["platform"].nunique()
+    for number, (name, part) in enumerate(shown.groupby("platform")):
         look = looks[name]
-        out = part["stood_out"].fillna(False).astype(bool).to_numpy()
+        part = part.assign(out=part["stood_out"].fillna(False).astype(bool))
+        part = part.sort_values("out", ascending=False)  # the legend takes the looks of the first
+        out = part["out"]
+        # a lane a platform, so that marks of one moment do not hide each other
+        lane = (number / (many - 1) - 0.5) * LANES if many > 1 else 0.0
         figure.add_trace(
             go.Scatter(
                 x=part["at"],
-                y=[rows[key] for key in part["content_id"]],
+                y=[rows[key] + lane for key in part["content_id"]],
                 mode="markers",
                 name=_name(name, cards),
                 marker={
@@ -92,7 +99,7 @@ def glance(
             x=0,
             xref="paper",
             xanchor="left",
-            y=number - 0.22,
+            y=number - 0.26,
             yanchor="bottom",
             showarrow=False,
         )

@@ -16,6 +16,11 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+import plotly.io as pio
+
+# plotly.js offers to upload a chart to somebody else's cloud unless told not to.
+CONFIG = {"showSendToCloud": False, "plotlyServerURL": "", "displaylogo": False}
+pio.renderers["plotly_mimetype"].config = CONFIG
 
 COLOURS = ("#2e86d1", "#d9660b", "#14936b", "#c04e9b", "#8b6ee0", "#a37f00", "#dd4b52", "#0e8fa8", "#7d8590")
 SYMBOLS = (

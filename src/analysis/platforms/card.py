@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+import pandas as pd
+
+from analysis.display import table_html
+
 Purpose = Literal["direct exposure", "networking", "links", "bookmarks", "archive"]
 Shape = Literal["event", "reading", "interval"]
 
@@ -103,6 +107,32 @@ class Card:
     retention_days: int | None = None
     """How long readings may be kept; None: no limit stated."""
     sources: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        facts = pd.DataFrame(
+            [
+                ("purpose", ", ".join(self.purpose)),
+                ("mechanism", self.mechanism),
+                ("links", "; ".join(f"{link.rel}: {link.note}" for link in self.links)),
+                ("access", f"{self.access.cost}. {self.access.how}"),
+                ("retired", self.retired),
+                ("referrers", ", ".join(self.hosts)),
+                *(("rule", rule.text) for rule in self.rules),
+            ],
+            columns=["what", "is"],
+        ).dropna()
+        metrics = pd.DataFrame(
+            [(m.name, m.shape, m.unit, m.definition) for m in self.metrics],
+            columns=["metric", "shape", "unit", "definition"],
+        )
+        life = pd.DataFrame(
+            [(f"{event.on}", event.what, ", ".join(event.breaks)) for event in self.life],
+            columns=["on", "what", "breaks"],
+        )
+        tables = [table_html(facts, self.title), table_html(metrics, f"Metrics of {self.title}")]
+        if len(life):
+            tables.append(table_html(life, f"Life of {self.title}"))
+        return f'<div class="card">{"".join(tables)}</div>'
 
     def metric(self, name: str) -> Metric:
         """The metric of that name; KeyError naming the ones there are."""
