@@ -37,7 +37,8 @@ def table_html(frame: pd.DataFrame, caption: str = "") -> str:
     """The frame as an escaped HTML table; its index is shown when it has a name."""
     if frame.index.name or any(frame.index.names):
         frame = frame.reset_index(allow_duplicates=True)
-    numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
+    types = pd.api.types
+    numeric = [types.is_numeric_dtype(kind) and not types.is_bool_dtype(kind) for kind in frame.dtypes]
     head = "".join(
         f'<th scope="col"{NUMBER if number else ""}>{escape(str(name).replace("_", " "))}</th>'
         for name, number in zip(frame.columns, numeric, strict=True)

@@ -93,6 +93,15 @@ def test_escaped_platform_text_is_plain_in_words() -> None:
     assert built(chart).description == "A <script> rose."
 
 
+def test_counts_are_sent_to_the_last_digit_and_times_in_even_steps_as_three_numbers() -> None:
+    hours = pd.date_range("2026-01-01", periods=20, freq="h", tz="UTC")
+    counts = go.Scatter(x=hours, y=np.full(20, 2.0**24 + 1))
+    shares = go.Scatter(x=hours, y=np.full(20, 1 / 3))
+    count, share = built(go.Figure([counts, shares])).spec["data"]
+    assert (count["y"]["dtype"], share["y"]["dtype"]) == ("f8", "f4")
+    assert count["x"] == {"since": 1767225600000, "step": 3600000, "count": 20}
+
+
 def test_title_and_template_leave_the_figure() -> None:
     figure = built(
         go.Figure(layout={"title": {"text": "A <b>bold</b> &lt;b&gt;", "subtitle": {"text": "sub"}}})
