@@ -31,6 +31,7 @@ class Loopback:
     answer: object
     requests: list[Request] = field(default_factory=list)
     url: str = ""
+    keep_alive: bool = False
 
     def paths(self) -> list[str]:
         return [request.path for request in self.requests]
@@ -65,10 +66,10 @@ def loopback(answer):
             self.send_header("Content-Type", "application/json")
             for key, value in extra.items():
                 self.send_header(key, value)
+            if not state.keep_alive or "Content-Length" in extra:
+                self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(body)
-            if "Content-Length" in extra:
-                self.close_connection = True
 
         do_POST = do_GET
 
@@ -80,7 +81,7 @@ def loopback(answer):
         request_queue_size = 128
 
         def handle_error(self, request, client_address):
-            import traceback; open("/tmp/lb.log","a").write(traceback.format_exc())
+            pass  # a client that stopped waiting is what some tests are about
 
     server = Server(("127.0.0.1", 0), Handler)
     state.url = f"http://127.0.0.1:{server.server_port}"

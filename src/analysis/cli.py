@@ -77,11 +77,11 @@ def collect(
         raise UserError(f"--log {log!r}: expected text or json")
     from analysis import collect as collecting
     from analysis import telling
-    from analysis.platforms import modules
+    from analysis.collect import sources
     from analysis.settings import settings
     from analysis.store import Store
 
-    wanted = read(watchlist or settings().path("watchlist"), set(modules()))
+    wanted = read(watchlist or settings().path("watchlist"), set(sources()))
     store, only = Store.open(), platform or []
     if dry_run:
         typer.echo(telling.plan_table(collecting.plans(wanted, store, only=only), wanted.budget))

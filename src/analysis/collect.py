@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import platforms
+from analysis import platforms, traffic
 from analysis.due import Due, due, mark
 from analysis.errors import UserError
 from analysis.places import Places
@@ -102,15 +102,20 @@ class _Job:
     flushed: float = 0.0
 
 
+def sources() -> dict[str, ModuleType]:
+    """Everything that can be named in a watchlist: platforms, and services that count the user's own visits."""
+    return {**platforms.modules(), **traffic.modules()}
+
+
 def askable(watchlist: Watchlist, only: Iterable[str] = ()) -> dict[str, ModuleType]:
     """The platforms this watchlist asks, by name: those that can be asked at all."""
-    found = {n: m for n, m in platforms.modules().items() if getattr(m, "fetch", None) is not None}
+    found = {n: m for n, m in sources().items() if getattr(m, "fetch", None) is not None}
     wanted = list(only) or list(watchlist.platforms or found)
     for name in wanted:
-        if name not in platforms.modules():
-            raise UserError(f"there is no platform {name!r}; there are {', '.join(platforms.modules())}")
+        if name not in sources():
+            raise UserError(f"there is no platform {name!r}; there are {', '.join(sources())}")
         if name not in found:
-            card = platforms.modules()[name].CARD
+            card = sources()[name].CARD
             raise UserError(f"{card.title} cannot be asked: {card.retired or card.access.how}")
     return {name: found[name] for name in found if name in wanted}
 

@@ -6,21 +6,26 @@ import inspect
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from analysis import platforms, traffic
 from analysis.errors import UserError
 from analysis.importing import Aside, Counts
-from analysis.platforms import modules
 from analysis.store import Store
 from analysis.tables import Batch
 
 
+def _modules() -> dict[str, ModuleType]:
+    return {**platforms.modules(), **traffic.modules()}
+
+
 def formats() -> dict[str, tuple[str, ...]]:
     """Platform to the formats of its exports that can be imported; platforms without any left out."""
-    found = {name: tuple(getattr(module, "IMPORTS", ())) for name, module in modules().items()}
+    found = {name: tuple(getattr(module, "IMPORTS", ())) for name, module in _modules().items()}
     return {name: known for name, known in found.items() if known}
 
 
@@ -57,7 +62,7 @@ def import_exports(
         )
     if form not in known[platform]:
         raise UserError(f"{platform} has no format {form!r}; there are {', '.join(known[platform])}")
-    importer = modules()[platform].IMPORTS[form]
+    importer = _modules()[platform].IMPORTS[form]
     options = {"observed_at": made, "account": account, "zone": zone}
     chosen = {name: value for name, value in options.items() if value is not None}
     taken = inspect.signature(importer).parameters
