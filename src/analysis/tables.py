@@ -275,7 +275,7 @@ def event_id(platform: str, native_id: str) -> str:
 
 def item_of(event_ids: pd.Series) -> pd.Series:
     """The item_id (the platform's own id) inside each event_id: how events join readings."""
-    return event_ids.str.partition(":")[2]
+    return event_ids.str.split(":", n=1).str.get(1)
 
 
 @dataclass(frozen=True)

@@ -196,9 +196,10 @@ def _final(
         return (np.nan, np.nan, np.nan)
     random = np.random.default_rng(seed)
     side = random.standard_normal(4000)
-    step = np.where(side < 0, np.log(eta / max(low, eta * 1e-3)), np.log(high / eta)) / 1.96
+    below, above = np.log(eta / max(low, eta * 1e-3)), np.log(high / eta)
+    step = ((side < 0) * below + (side >= 0) * above) / 1.96
     ratio = np.minimum(eta * np.exp(side * step), 0.999)
-    mean: np.ndarray = np.asarray(waiting * ratio / eta / (1 - ratio))
+    mean = waiting * ratio / eta / (1 - ratio)
     variance = np.maximum(mean / (1 - ratio) ** 2, 1e-9)
     # a negative binomial with the branching process's mean and variance
     spare: np.ndarray = np.maximum(variance - mean, 1e-9)

@@ -3,7 +3,8 @@
 Question. Of everything followed at this moment, which items are still gaining, and what will each reach?
 
 Formula. Per platform the metric its card names first is followed as a track; an item is rising when it
-was looked at within the last quarter of its age (at least three hours) and gained since half its age.
+is at most 7 days old, was looked at within the last quarter of its age (at least three hours) and gained
+in the last day, or since half its age when it is younger than two.
 Each is forecast by its platform's trained model (``forecast``), which says itself on what it rests.
 
 Assumptions. Those of ``forecast``. Platforms are never added up or ranked against each other.
@@ -20,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks.check import Check
+from analysis.models import growth
 from analysis.models import tracks as track
 from analysis.models.counters import headline, is_exposure
 from analysis.models.forecast import Model, predict
@@ -58,8 +60,11 @@ def follow(
     events, readings, intervals
         Rows of the tables. Exposure (visits) is no platform's own count and is left out.
     as_of
-        Rows observed later do not exist.
+        Rows observed later do not exist; by default the newest observation of all.
     """
+    if as_of is None:
+        seen = [frame["observed_at"].max() for frame in (events, readings, intervals)]
+        as_of = max((moment for moment in seen if pd.notna(moment)), default=None)
     known = readings[readings["value"].notna()]
     own = intervals[~is_exposure(intervals["metric"])]
     acts = events[~events["kind"].isin(QUIET)]
@@ -139,14 +144,15 @@ def rising(followed: Mapping[str, Followed], models: Mapping[str, Model], as_of:
 
 
 def _live(tracks: Tracks, at: float) -> np.ndarray:
-    """Items looked at lately that gained since half their age, and were looked at twice or more."""
+    """Items looked at lately and twice or more that gained in the last day, or since half their age."""
     every = np.arange(len(tracks))
     age = at - tracks.first
+    young = age <= growth.AGES[-1]
     fresh = at - tracks.last <= np.maximum(age / 4, 3 * 3600.0)
     twice = tracks.end - tracks.start > 1
-    half = tracks.between(every, tracks.first + age / 2)
-    gained = tracks.value[tracks.end - 1] > half
-    return every[fresh & twice & gained & (tracks.last <= at)]
+    before = tracks.between(every, tracks.last - np.minimum(age / 2, 86_400.0))
+    gained = tracks.value[tracks.end - 1] > before
+    return every[young & fresh & twice & gained & (tracks.last <= at)]
 
 
 def _until(model: Model) -> float:

@@ -1,0 +1,143 @@
+"""How far rising items should go, and how right earlier forecasts were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis.charts import style
+from analysis.models.outlook import HORIZON_NAMES
+from analysis.models.result import Result
+
+ROW = 34
+"""Pixels an item's line is high."""
+
+
+def outlook(result: Result, titles: Mapping[str, str], horizon: str = "final", most: int = 15) -> go.Figure:
+    """What rising items should reach, as multiples of what they have now, with 80 % intervals.
+
+    Parameters
+    ----------
+    result
+        Of ``models.outlook.rising``.
+    titles
+        content_id to a label that is safe to draw (``style.titles``).
+    horizon
+        Which horizon to draw: 2x, 24h, 7d or final.
+    most
+        How many items, the steepest of each platform first.
+    """
+    table = result.table
+    rows = table[(table["horizon"] == horizon) & table["forecast"].notna()].head(most)
+    name = HORIZON_NAMES[horizon]
+    heading = f"What rising items should reach {name}"
+    if rows.empty:
+        figure = go.Figure()
+        figure.update_xaxes(visible=False)
+        figure.update_yaxes(visible=False)
+        figure.add_annotation(text="No forecast can be drawn.", showarrow=False)
+        return style.finish(figure, heading, "", f"No item has a forecast {name}.", 160)
+    rows = rows.assign(unit=rows["value"].clip(lower=1)).iloc[::-1].reset_index(drop=True)
+    looks = style.looks(rows["platform"])
+    places = list(range(len(rows)))
+    labels = [
+        f"{titles.get(content, style.label(item))[:48]} · {style.label(platform)}"
+        for content, item, platform in zip(rows["content_id"], rows["item_id"], rows["platform"], strict=True)
+    ]
+    figure = go.Figure()
+    for platform, part in rows.groupby("platform", sort=True):
+        look = looks[str(platform)]
+        ratio = part["forecast"] / part["unit"]
+        words = [
+            f"{now:,.0f} {style.label(metric)} now, {point:,.0f} {name} ({low:,.0f} to {high:,.0f}); {basis}"
+            for now, metric, point, low, high, basis in part[
+                ["value", "metric", "forecast", "q10", "q90", "basis"]
+            ].itertuples(index=False, name=None)
+        ]
+        figure.add_trace(
+            go.Scatter(
+                x=ratio,
+                y=part.index,
+                mode="markers",
+                name=style.label(platform),
+                marker={"color": look.colour, "symbol": look.symbol, "size": 10},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": (part["q90"] / part["unit"] - ratio).clip(lower=0),
+                    "arrayminus": (ratio - part["q10"] / part["unit"]).clip(lower=0),
+                    "color": look.colour,
+                    "thickness": 2.5,
+                },
+                customdata=words,
+                hovertemplate="%{customdata}<extra></extra>",
+            )
+        )
+    figure.add_trace(
+        go.Scatter(
+            x=rows["yardstick"] / rows["unit"],
+            y=places,
+            mode="markers",
+            name="classical extrapolation",
+            marker={"color": style.QUIET, "symbol": "line-ns-open", "size": 13},
+            hovertemplate="classical extrapolation: %{x:.2f} times<extra></extra>",
+        )
+    )
+    figure.add_vline(x=1, line={"color": style.QUIET, "dash": "dot", "width": 1.5})
+    figure.update_yaxes(tickvals=places, ticktext=labels, range=[-0.6, len(rows) - 0.4])
+    figure.update_xaxes(type="log", title="times what it has now (logarithmic)", dtick="D2")
+    top = rows.loc[(rows["forecast"] / rows["unit"]).idxmax()]
+    description = (
+        f"{len(rows)} rising items, each with its expected count {name} as a multiple of its present one and "
+        f"an 80 % interval. The steepest has {top['value']:,.0f} {top['metric']} on {top['platform']} and "
+        f"should reach {top['forecast']:,.0f} ({top['q10']:,.0f} to {top['q90']:,.0f})."
+    )
+    subtitle = "marker: forecast; line: 80 % interval; platforms are not compared by size"
+    return style.finish(figure, heading, subtitle, description, 150 + ROW * len(rows))
+
+
+def record(result: Result) -> go.Figure:
+    """The rolling error of earlier forecasts by platform and week, the yardstick's beside it.
+
+    ``result`` is of ``models.ledger.score``; a week without a judged forecast is a gap.
+    """
+    heading = "How far off forecasts were"
+    weekly = result.extra.get("weekly", pd.DataFrame())
+    if weekly.empty:
+        figure = go.Figure()
+        figure.update_xaxes(visible=False)
+        figure.update_yaxes(visible=False)
+        figure.add_annotation(text="No forecast has matured yet.", showarrow=False)
+        return style.finish(figure, heading, "", "No forecast has matured yet, so no error is known.", 160)
+    figure = go.Figure()
+    told = []
+    for platform, part in weekly.groupby("platform", sort=True):
+        look = style.looks([str(platform)])[str(platform)]
+        whole = part.set_index("week").asfreq("7D")  # weeks nobody judged are missing, not 0
+        shown = style.label(platform)
+        for column, name, dash in (
+            ("error", shown, "solid"),
+            ("yardstick_error", f"{shown}, classical", "dot"),
+        ):
+            figure.add_trace(
+                go.Scatter(
+                    x=whole.index,
+                    y=whole[column],
+                    name=name,
+                    mode="lines+markers",
+                    connectgaps=False,
+                    line={"color": look.colour, "dash": dash, "width": 2},
+                    marker={"symbol": look.symbol, "size": 7 if dash == "solid" else 4, "color": look.colour},
+                    customdata=whole["judged"],
+                    hovertemplate="%{x|%d %b %Y}: off by %{y:.0%}<br>%{customdata:.0f} judged<extra></extra>",
+                )
+            )
+        last = part.iloc[-1]
+        told.append(f"{platform}: off by {last['error']:.0%} in the week of {last['week']:%Y-%m-%d}")
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero", title="median error")
+    subtitle = "solid: forecast; dotted: classical extrapolation of the same items; gap: nothing judged"
+    return style.finish(
+        figure, heading, subtitle, f"Median error by week of the forecast. {'; '.join(told)}.", 340
+    )
