@@ -42,7 +42,7 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
         allowed = []
         for ask in asks[start : start + AT_ONCE]:
             try:
-                session.permit(limits=PER_URL, scope=f"url {ask.value}", is_request=False)
+                session.permit(limits=PER_URL, scope=f"url {_spelt(ask)}", is_request=False)
             except Unknown as error:
                 session.unknown(ask, error)
             else:
@@ -66,7 +66,7 @@ def _group(asks: Sequence[Ask], session: Session, headers: dict[str, str]) -> It
     rows = Rows("facebook", session.now(), "facebook graph", "facebook url engagement")
     for ask in asks:
         content = ask.content_id or rows.content(ask.value)
-        found = answer.get(ask.value)
+        found = answer.get(_spelt(ask))
         if not isinstance(found, dict):
             session.unknown(ask, Unknown("failed", "Facebook said nothing about this URL"))
             continue
@@ -91,7 +91,7 @@ def _ask(asks: Sequence[Ask], session: Session, headers: dict[str, str]) -> dict
     base = session.option("base_url", "https://graph.facebook.com").rstrip("/")
     version = session.option("version", VERSION)
     alone = len(asks) == 1
-    which = {"id": asks[0].value} if alone else {"ids": ",".join(_escaped(ask.value) for ask in asks)}
+    which = {"id": _spelt(asks[0])} if alone else {"ids": ",".join(map(_spelt, asks))}
     answer = session.get_json(
         f"{base}/{version}/", which | {"fields": "engagement"}, headers=headers, meaning=_meaning
     )
@@ -99,12 +99,12 @@ def _ask(asks: Sequence[Ask], session: Session, headers: dict[str, str]) -> dict
         raise Unknown(
             "failed", f"Facebook has changed its schema: an object expected, got {type(answer).__name__}"
         )
-    return {asks[0].value: answer} if alone else answer
+    return {_spelt(asks[0]): answer} if alone else answer
 
 
-def _escaped(url: str) -> str:
-    # a comma parts the ids
-    return url.replace(",", "%2C")
+def _spelt(ask: Ask) -> str:
+    """The URL as the watchlist spells it: Facebook counts each spelling by itself. A comma parts ids."""
+    return (ask.url or ask.value).replace(",", "%2C")
 
 
 def _meaning(code: int, body: Any) -> Unknown | None:

@@ -111,7 +111,8 @@ def page(path: Path, observed_at: datetime | None = None, account: str | None = 
 def _sheets(path: Path) -> dict[str, Sheet]:
     """Every sheet as rows of cells, from XLSX, the older XLS, or CSV."""
     try:
-        start = path.open("rb").read(8)
+        with path.open("rb") as file:
+            start = file.read(8)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}; check the path") from error
     try:
@@ -119,7 +120,9 @@ def _sheets(path: Path) -> dict[str, Sheet]:
             import openpyxl
 
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            return {s.title: [list(row) for row in s.iter_rows(values_only=True)] for s in book.worksheets}
+            found = {s.title: [list(row) for row in s.iter_rows(values_only=True)] for s in book.worksheets}
+            book.close()
+            return found
         if start.startswith(b"\xd0\xcf\x11\xe0"):
             import xlrd
 

@@ -225,20 +225,21 @@ def _items(asks: Sequence[Ask], price: float, session: Session, client: Any) -> 
             posts = [post for post in answer.get("data") or [] if str(post["id"]) in mine]
             each(posts, lambda post: _post(rows, post, mine[str(post["id"])]), rows, "tweets")  # noqa: B023
             answered = {str(post["id"]) for post in posts}
+            hidden: dict[str, str] = {}
             for error in answer.get("errors") or []:
                 native = str(error.get("resource_id") or error.get("value"))
                 if native in mine and str(error.get("type", "")).endswith("resource-not-found"):
                     rows.gone(native)
                     answered.add(native)
                 elif native in mine:
-                    session.unknown(
-                        mine[native], Unknown("blocked", f"X does not show it: {error.get('title')}")
-                    )
-                    answered.add(native)
+                    hidden[native] = str(error.get("title"))
         yield rows.batch()
         session.done(*(ask for native, ask in mine.items() if native in answered))
         for native in mine.keys() - answered:
-            session.unknown(mine[native], Unknown("failed", "X said nothing about this post"))
+            why = Unknown("failed", "X said nothing about this post")
+            if native in hidden:
+                why = Unknown("blocked", f"X does not show this post: {hidden[native]}")
+            session.unknown(mine[native], why)
 
 
 def _post(rows: Rows, post: dict[str, Any], ask: Ask | None = None, *, actor: str | None = None) -> None:
@@ -256,6 +257,7 @@ def _post(rows: Rows, post: dict[str, Any], ask: Ask | None = None, *, actor: st
             links_of(post),
             refers.get("replied_to"),
             rows.observed_at,
+            quotes=refers.get("quoted"),
             repost=repost,
             actor=actor,
         )

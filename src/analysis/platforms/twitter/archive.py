@@ -91,24 +91,24 @@ def post_events(
     answered: str | None,
     made: datetime,
     *,
+    quotes: str | None = None,
     repost: bool = False,
     actor: str | None = None,
 ) -> str:
     """An event for each link of the post, or one for the post itself; the content of the first."""
     links = [link for link in links if f"/status/{native}" not in link]
-    quoted = [link for link in links if _STATUS.match(link)]
-    carried = [link for link in links if link not in quoted] or quoted or [permalink(native)]
-    kind = "repost" if repost else "reply" if answered else "quote" if quoted else "submission"
-    parent = answered
-    if not repost and not answered and quoted:
-        match = _STATUS.match(quoted[0])
-        parent = match.group(1) if match else None
+    posts = [link for link in links if _STATUS.match(link)]
+    if not quotes and posts and (match := _STATUS.match(posts[0])):
+        quotes = match.group(1)
+    carried = [link for link in links if link not in posts] or posts or [permalink(native)]
+    kind = "repost" if repost else "reply" if answered else "quote" if quotes else "submission"
+    parent = {"reply": answered, "quote": quotes}.get(kind)
     keys = []
     for url in carried:
         try:
             keys.append(rows.content(url))
         except ValueError:
-            rows.aside(f"a link that is no URL: {url[:100]}", native)
+            continue  # an address of another kind carries no content
     keys = list(dict.fromkeys(keys)) or [rows.content(permalink(native))]
     for place, key in enumerate(keys, 1):
         rows.event(
