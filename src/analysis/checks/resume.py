@@ -22,11 +22,17 @@ def check(evidence: Evidence) -> Check:
     words = ""
     for stretch in evidence.rises():
         use = evidence.inside(stretch)
-        first = int(use[0])
+        # The backlog lies in the first bucket after the gap; noise may have put the onset a bucket off.
+        first = int(use[np.argmax(evidence.y[use] - evidence.mu[use])])
+        later = use[use >= first + LONGEST]
+        over = float((evidence.y[later] - evidence.mu[later]).sum())
+        if over > 0.25 * float((evidence.y[use] - evidence.mu[use]).sum()):
+            continue
         before = np.flatnonzero(evidence.known[:first])
         gap = slice(int(before[-1]) + 1 if len(before) else 0, first)
-        if gap.stop <= gap.start or not len(before) or len(use) > LONGEST:
+        if gap.stop <= gap.start or not len(before):
             continue
+        use = use[use < first + LONGEST]
         missed = float(evidence.mu[gap].sum())
         excess = float((evidence.y[use] - evidence.mu[use]).sum())
         if excess <= 1.5 * missed + 3.0 * np.sqrt((evidence.sd[gap] ** 2).sum()):

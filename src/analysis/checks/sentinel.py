@@ -10,7 +10,7 @@ from analysis.checks.evidence import Evidence, Stretch
 
 NAME = "sentinel left in"
 USUAL = {999.0, 9999.0, 99999.0, 999999.0, 9999999.0, 32767.0, 65535.0, 2147483647.0, 4294967295.0}
-MISSED = 10.0  # counts expected in a run of zeros before it is doubted
+MISSED = 25.0  # counts expected in a run of zeros before it is doubted
 
 
 def check(evidence: Evidence) -> Check:

@@ -32,6 +32,11 @@ def detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, lis
         mask = np.ones(len(y))
         for stretch in found:
             mask[max(stretch.onset - 1, 0) : stretch.end + 2 * (stretch.end - stretch.onset) + 3] = 0.0
+        # What stands out at the same time of most weeks is the rhythm, and must be learnt.
+        beat_of = beat.cell if beat.n_cells > 1 else beat.index
+        seen = np.bincount(beat_of[known], minlength=beat_of.max() + 1)
+        out = np.bincount(beat_of[known], 1.0 - mask[known], minlength=beat_of.max() + 1)
+        mask[((out > 0.5 * seen) & (seen >= 3))[beat_of]] = 1.0
         if mask[known].mean() < 0.3:
             mask = np.ones(len(y))
     assert base is not None

@@ -141,7 +141,7 @@ def learn(
     # At first the slow level is a running median: one learnt from unmasked spikes would climb onto them.
     width, half = (grid.width, beat.half) if start else (grid.width * _steady(grid, w, beat.half), 0)
     mu, rel, common, alpha, slot, day, cell, level, slope = _fit.fit(
-        y, w, width, *args, half, phi, alpha, inflate, cut, 5
+        y, w, width, *args, half, phi, alpha, inflate, cut, 5 if start else 10
     )
     use = w > 0
     if not _counts(y[use], mu[use]) and use.any():
