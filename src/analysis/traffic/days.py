@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.traffic import tabulate
-from analysis.traffic.exposure import ALL
+from analysis.traffic.exposure import ALL, DIRECT
 from analysis.traffic.ledger import Ledger, OpenViews
 from analysis.traffic.lines import RAW_VIEWS, RAW_VISITS, UNMATCHED, Reader
 from analysis.traffic.strings import DIRECT_NUMBER, INTERNAL_NUMBER, Classified, Strings
 from analysis.traffic.visits import COLUMNS, VISITS, Cells, Views, count
+from analysis.urls import content_id
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +25,8 @@ HOURLY = (
     "requests.unmatched", "pageviews.raw", "visits.raw",
 )  # fmt: skip
 Stamp = tuple[int, str, str]
+FOLLOWED = 24  # visits in one import
+MOST_QUIET = 2_000_000  # rows that one import may spend on quiet hours
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,12 @@ def settle(
     table = _changes(book, now, late, what, partial_hours, strings, stamp)
     if late.any():
         table = _with_late(table, now, late, what, stored, stamp)
+    before = set(book.hours)
     _add_hours(book, reader, now, late)
-    table = _with_hours(table, book, reader, strings, partial_hours, stamp)
+    hours = _hours(book, reader, partial_hours)
+    table = _with_hours(table, book, hours, strings, partial_hours, stamp)
+    table = _with_quiet(table, book, now, what, [h for h in hours if h not in before or h in book.partial], partial_hours, stamp)
+    book.partial = sorted(partial_hours)
     _close(book, gathered, now, what, strings, salts, partial_hours)
     pages = np.unique(now.page)
     content = pd.DataFrame(
@@ -207,22 +214,69 @@ def _add_hours(book: Ledger, reader: Reader, now: Cells, late: np.ndarray) -> No
                 row[column] = int(total) + (0 if again else row[column])
 
 
-def _with_hours(
-    table: pa.Table, book: Ledger, reader: Reader, strings: Strings, partial_hours: set[int], stamp: Stamp
-) -> pa.Table:
-    import pyarrow as pa
-
+def _hours(book: Ledger, reader: Reader, partial_hours: set[int]) -> list[int]:
+    """The hours to write: those with new lines, those between a file's lines, and those that are whole now."""
     hours = set(reader.hours)
     for first, last in reader.spans:
         hours.update(range(first // 3600, last // 3600 + 1))
-    if book.cells is not None:  # hours that were not over last time are now
-        hours.update(set(book.cells["cell_hour"][book.cells["cell_partial"].astype(bool)].tolist()) - partial_hours)
+    hours.update(set(book.partial) - partial_hours)  # not over last time, over now
     for hour in hours:
         book.hours.setdefault(hour, [0] * 8)
-    ordered = sorted(hours)
-    counts = np.array([book.hours[hour] for hour in ordered], np.int64).reshape(-1, 8)
-    partial = np.isin(ordered, list(partial_hours))
-    return pa.concat_tables([table, tabulate.totals(ordered, counts, partial, strings.root.content_id, HOURLY, stamp)])
+    return sorted(hours)
+
+
+def _with_hours(
+    table: pa.Table, book: Ledger, hours: list[int], strings: Strings, partial_hours: set[int], stamp: Stamp
+) -> pa.Table:
+    import pyarrow as pa
+
+    counts = np.array([book.hours[hour] for hour in hours], np.int64).reshape(-1, 8)
+    partial = np.isin(hours, list(partial_hours))
+    return pa.concat_tables([table, tabulate.totals(hours, counts, partial, strings.root.content_id, HOURLY, stamp)])
+
+
+def _with_quiet(
+    table: pa.Table, book: Ledger, now: Cells, what: Classified, hours: list[int], partial_hours: set[int], stamp: Stamp
+) -> pa.Table:
+    """Quiet hours of followed pages as direct visits, 0.
+
+    A model that sees one page's rows cannot see that the site's log was read: without these rows its
+    quiet hours would be unknown. Followed is a page that had a visit an hour for a day, once.
+    """
+    import pyarrow as pa
+
+    visits = np.bincount(now.page, now.counts[:, VISITS], len(what.pages))
+    followed = set(book.followed)
+    for page in np.argsort(-visits, kind="stable").tolist():
+        if visits[page] < FOLLOWED or (len(followed) + 1) * max(len(hours), 1) > MOST_QUIET:
+            break
+        followed.add(what.pages[page].url)
+    book.followed = sorted(followed)
+    if not hours or not followed:
+        return table
+    numbers = {page.url: number for number, page in enumerate(what.pages)}
+    urls = [url for url in book.followed if url in numbers]
+    pages = [*(numbers[url] for url in urls), *range(len(what.pages), len(what.pages) + len(followed) - len(urls))]
+    ids = [page.content_id for page in what.pages] + [content_id(url) for url in book.followed if url not in numbers]
+    quiet = np.ones((len(ids), len(hours)), bool)
+    first = np.full(len(ids), hours[0])
+    if len(book.hours) == len(hours):  # the first import: before its first visit a page may not have been there
+        np.minimum.at(lowest := np.full(len(ids), hours[-1]), now.page, now.hour)
+        first = lowest
+    direct = (now.source == DIRECT_NUMBER) & (now.counts[:, VISITS] > 0)
+    place = np.searchsorted(hours, now.hour[direct])
+    there = (place < len(hours)) & (np.array(hours)[np.minimum(place, len(hours) - 1)] == now.hour[direct])
+    quiet[now.page[direct][there], place[there]] = False
+    quiet &= np.array(hours)[None, :] >= first[:, None]
+    chosen = np.zeros(len(ids), bool)
+    chosen[pages] = True
+    page, at = np.nonzero(quiet & chosen[:, None])
+    hour = np.array(hours, np.int64)[at]
+    none = np.zeros(len(page), np.int64)
+    rows = tabulate.rows(
+        hour, (ids, page), ([DIRECT], none), (["visits"], none), none, np.isin(hour, list(partial_hours)), *stamp
+    )
+    return pa.concat_tables([table, rows])
 
 
 def _close(

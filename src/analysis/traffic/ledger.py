@@ -58,7 +58,14 @@ class OpenViews:
 
 @dataclass
 class Ledger:
-    """One observer's state. ``closed``: days (since 1970) that are over; ``first``, ``newest``: seconds."""
+    """One observer's state.
+
+    closed : days (since 1970) that are over
+    first, newest : the earliest and latest second that was read
+    hours : what each hour of the site held, by ``lines``' columns
+    followed : URLs of pages whose quiet hours are written as 0
+    partial : hours that were not over, or not covered whole, when they were written
+    """
 
     multiplier: int = field(default_factory=lambda: secrets.randbits(64) | 1)
     files: list[Known] = field(default_factory=list)
@@ -67,6 +74,8 @@ class Ledger:
     newest: int = -1
     first: int = -1
     hours: dict[int, list[int]] = field(default_factory=dict)
+    followed: list[str] = field(default_factory=list)
+    partial: list[int] = field(default_factory=list)
     views: OpenViews | None = None
     cells: dict[str, Any] | None = None
 
@@ -122,6 +131,8 @@ def load(folder: Path) -> Ledger:
             closed=raw["closed"],
             newest=raw["newest"],
             first=raw["first"],
+            followed=raw["followed"],
+            partial=raw["partial"],
             hours={int(hour): counts for hour, counts in raw["hours"].items()},
         )
         if raw["open"]:
@@ -171,6 +182,8 @@ def save(folder: Path, ledger: Ledger) -> None:
         "newest": ledger.newest,
         "first": ledger.first,
         "hours": ledger.hours,
+        "followed": ledger.followed,
+        "partial": ledger.partial,
         "open": name,
     }
     path = folder / "ledger.json"

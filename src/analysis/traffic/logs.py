@@ -21,11 +21,12 @@ import pandas as pd
 
 from analysis.errors import UserError
 from analysis.tables import CONTENT, conform
-from analysis.traffic import formats, ledger as ledgers
+from analysis.traffic import formats
+from analysis.traffic import ledger as ledgers
 from analysis.traffic.days import settle
-from analysis.traffic.strings import Strings
 from analysis.traffic.files import Reading, expand, head_of, is_packed
 from analysis.traffic.lines import FileReport, Reader
+from analysis.traffic.strings import Strings
 from analysis.urls import Identity, identity
 
 if TYPE_CHECKING:
