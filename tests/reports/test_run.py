@@ -204,7 +204,7 @@ def _gone(pid: int) -> bool:
     ("words", "complaint"),
     [
         (["nothing"], "no report 'nothing'"),
-        (["oh"], "did you mean 'ok'"),
+        (["okk"], "did you mean 'ok'"),
         (["../ok"], "no report '../ok'"),
         ([], "name the reports to run, or give --all"),
         (["ok", "--all"], "name the reports to run, or give --all"),
