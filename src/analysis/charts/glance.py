@@ -11,6 +11,8 @@ from analysis.charts import style
 from analysis.models.result import Result
 from analysis.platforms.card import Card
 
+ALL = "all"
+"""The platform of a spike in all of a content's visits."""
 ROW = 46
 """Pixels a content takes."""
 LANES = 0.3
@@ -43,30 +45,15 @@ def glance(
     heading = f"What stood out, {since:%d %b %Y} to {until - pd.Timedelta(seconds=1):%d %b %Y}"
     table, marks, spikes = result.extra["order"], result.extra["marks"], result.extra["spikes"]
     if table.empty:
-        figure = go.Figure()
-        figure.add_annotation(text="Nothing stood out in this period.", showarrow=False)
-        return style.finish(figure, heading, "", f"Nothing is drawn: {result.summary}", 160)
+        return style.nothing(
+            heading, "Nothing stood out in this period.", f"Nothing is drawn: {result.summary}"
+        )
     rows = {key: number for number, key in enumerate(table["content_id"], start=1)}
     figure = go.Figure()
     bars = spikes[spikes["content_id"].isin(rows)]
-    x, y = [], []
-    for row in bars.itertuples():
-        x += [max(row.onset, since), until if pd.isna(row.end) else min(row.end, until), None]
-        y += [rows[row.content_id]] * 2 + [None]
-    if len(bars):
-        figure.add_trace(
-            go.Scatter(x=x, y=y, mode="lines", name="spike, onset to end", hoverinfo="skip",
-                       line={"color": style.WARM, "width": 12}, opacity=0.35)
-        )  # fmt: skip
-        figure.add_trace(
-            go.Scatter(x=bars["peak"], y=[rows[key] for key in bars["content_id"]], mode="markers",
-                       name="its peak", marker={"symbol": "line-ns", "size": 13,
-                                                   "line": {"width": 3, "color": style.WARM}},
-                       customdata=bars["words"],
-                       hovertemplate="%{x|%d %b %H:%M} UTC<br>%{customdata}<extra></extra>")
-        )  # fmt: skip
     shown = marks[marks["content_id"].isin(rows)]
     looks = style.looks(shown["platform"])
+    _bars(figure, bars[bars["platform"] == ALL], rows, 0.0, style.WARM, "spike of visits", since, until)
     many = shown["platform"].nunique()
     for number, (name, part) in enumerate(shown.groupby("platform")):
         look = looks[name]
@@ -75,6 +62,8 @@ def glance(
         out = part["out"]
         # a lane a platform, so that marks of one moment do not hide each other
         lane = (number / (many - 1) - 0.5) * LANES if many > 1 else 0.0
+        own = bars[bars["platform"] == name]
+        _bars(figure, own, rows, lane, look.colour, f"its rise on {_name(name, cards)}", since, until)
         figure.add_trace(
             go.Scatter(
                 x=part["at"],
@@ -111,10 +100,40 @@ def glance(
     return style.finish(
         figure,
         heading,
-        "when each platform took it up; filled: it stood out among its like there, open: it did not",
+        "when each platform took it up; filled: it stood out there, open: not; bars: spikes, tick: peak",
         _told(table, shown, bars, titles, cards),
         140 + ROW * len(rows),
     )
+
+
+def _bars(
+    figure: go.Figure,
+    spikes: pd.DataFrame,
+    rows: Mapping[str, int],
+    lane: float,
+    colour: str,
+    called: str,
+    since: pd.Timestamp,
+    until: pd.Timestamp,
+) -> None:
+    """Spikes of one kind: a bar from onset to end, a tick at the peak."""
+    if spikes.empty:
+        return
+    x, y = [], []
+    for row in spikes.itertuples():
+        x += [max(row.onset, since), until if pd.isna(row.end) else min(row.end, until), None]
+        y += [rows[row.content_id] + lane] * 2 + [None]
+    wide = 12 if colour == style.WARM and not lane else 5
+    figure.add_trace(
+        go.Scatter(x=x, y=y, mode="lines", name=called, hoverinfo="skip", opacity=0.35,
+                   showlegend=wide > 5, line={"color": colour, "width": wide})
+    )  # fmt: skip
+    figure.add_trace(
+        go.Scatter(x=spikes["peak"], y=[rows[key] + lane for key in spikes["content_id"]], mode="markers",
+                   name=f"peak of {called}", customdata=spikes["words"].map(style.label), showlegend=False,
+                   marker={"symbol": "line-ns", "size": wide + 3, "line": {"width": 2.5, "color": colour}},
+                   hovertemplate="%{x|%d %b %H:%M} UTC<br>%{customdata}<extra>peak</extra>")
+    )  # fmt: skip
 
 
 def _name(platform: str, cards: Mapping[str, Card]) -> str:

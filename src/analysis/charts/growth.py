@@ -37,9 +37,9 @@ def growth(result: Result, title: str, cards: Mapping[str, Card] | None = None) 
     names = [*began.sort_values().index, *sorted(set(unknown["platform"]) - set(began.index))]
     heading = f"Growth by platform: {style.label(title)}"
     if not names:
-        figure = go.Figure()
-        figure.add_annotation(text="No counter was seen.", showarrow=False)
-        return style.finish(figure, heading, "", "No counter of this content was seen on any platform.", 160)
+        return style.nothing(
+            heading, "No counter was seen.", "No counter of this content was seen on any platform."
+        )
     figure = make_subplots(
         rows=len(names),
         cols=1,

@@ -31,9 +31,8 @@ def sources(
     """
     heading = f"Where its {style.label(unit)} came from: {style.label(title)}"
     if counted["value"].notna().sum() == 0:
-        figure = go.Figure()
-        figure.add_annotation(text=f"No {style.label(unit)} were measured.", showarrow=False)
-        return style.finish(figure, heading, "", f"No {unit} of this content were measured.", 160)
+        why = f"No {unit} of this content were measured."
+        return style.nothing(heading, why, why)
     figure = go.Figure()
     looks = style.looks(counted["platform"])
     told = []

@@ -40,12 +40,8 @@ def spike(
     if len(line):
         line = line[_between(line["start"], since, until)].reset_index(drop=True)
     if line.empty:
-        figure = go.Figure()
-        figure.add_annotation(text=style.label(result.reason or "nothing to draw", 120), showarrow=False)
-        words = f"No series is drawn: {result.reason or 'no value in this period'}."
-        return style.finish(
-            figure, heading, style.label(result.reason, 120) if result.reason else "", words, 180
-        )
+        why = result.reason or "no value in this period"
+        return style.nothing(heading, why, f"No series is drawn: {why}.")
     table = result.table
     stop = table["end"].fillna(line["start"].iloc[-1])  # still going on: as far as the series goes
     table = table.assign(end=stop)[

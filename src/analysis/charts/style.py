@@ -92,6 +92,18 @@ def titles(contents: pd.DataFrame) -> dict[str, str]:
     return {key: label(text) for key, text in zip(contents["content_id"], shown, strict=True)}
 
 
+def nothing(title: str, words: str, description: str) -> go.Figure:
+    """A chart of nothing, which says why."""
+    figure = go.Figure()
+    figure.add_annotation(
+        text=label(words, 140), showarrow=False, x=0, xref="paper", xanchor="left", y=0.5, yref="paper"
+    )
+    figure = finish(figure, title, "", description, 140)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return figure
+
+
 def finish(figure: go.Figure, title: str, subtitle: str, description: str, height: int) -> go.Figure:
     """The shared look, the title, and what the chart shows in words (``layout.meta.description``)."""
     figure.update_layout(

@@ -50,7 +50,7 @@ def headlines(present: pd.DataFrame, cards: Mapping[str, Card]) -> list[str]:
 
 def is_exposure(metric: pd.Series) -> pd.Series:
     """Whether a metric counts attention received."""
-    return metric.str.partition(".")[0].isin(EXPOSURE)
+    return metric.str.replace(r"\..*", "", regex=True).isin(EXPOSURE)
 
 
 def counters(

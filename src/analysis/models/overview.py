@@ -29,6 +29,7 @@ def overview(
     stood: Result,
     first: Result,
     rose: Result,
+    grew: Result,
     cards: Mapping[str, Card],
     *,
     show: int = 20,
@@ -40,8 +41,9 @@ def overview(
     ----------
     contents
         content_id, url, title.
-    stood, first, rose
-        Results of ``viral.viral``, ``lead.lead`` and ``episodes.episodes`` (series of contents in all).
+    stood, first, rose, grew
+        Results of ``viral.viral``, ``lead.lead``, ``episodes.episodes`` (contents in all) and
+        ``rises.rises``.
     cards
         Platform name to its card, for names.
     show
@@ -52,16 +54,17 @@ def overview(
     Returns
     -------
     Result
-        ``table``: content (its title, hostile text); stood_out_on (in words); spikes_of_visits (what
-        each added, with its interval; absent where no exposure was measured); first_on (the platform);
+        ``table``: content (its title, hostile text); stood_out_on (in words); spikes (of visits and of
+        counters, what each added with its interval); first_on (the platform);
         began (UTC); spread_over (until the last platform took it up, in words); url.
         ``extra["order"]``: content_id of each row.
         ``extra["marks"]``: content_id, platform, at, stood_out, words: when each platform took it up.
         ``extra["spikes"]``: the spikes of these contents, with words.
     """
     since, until = stood.parameters["since"], stood.parameters["until"]
-    spikes = rose.table.assign(words=[_spike(row) for row in rose.table.itertuples()])
-    added = spikes.groupby("content_id")["excess"].sum().sort_values(ascending=False)
+    added = rose.table.groupby("content_id")["excess"].sum().sort_values(ascending=False)
+    spikes = pd.concat([rose.table, grew.table]) if len(rose.table) else grew.table
+    spikes = spikes.assign(words=[_spike(row, cards) for row in spikes.itertuples()])
     ranked = list(stood.extra["contents"]["content_id"])
     everything = ranked + [key for key in added.index if key not in set(ranked)]
     order = pd.DataFrame({"content_id": everything[:show]})
@@ -82,7 +85,8 @@ def overview(
     reason = "" if judged or everything else f"nothing in this period: {stood.reason}"
     summary = " ".join(
         filter(
-            None, [note, _summary(table, marks, len(everything), stood, rose, since, until, reason, cards)]
+            None,
+            [note, _summary(table, marks, len(everything), stood, rose, grew, since, until, reason, cards)],
         )
     )
     return Result(table, verdict, reason, summary, (), VERSION, stood.parameters | {"show": show}, extra)
@@ -155,9 +159,12 @@ def _gain(row: Any) -> str:
     return f"{str(row.metric).replace('_', ' ')} {row.gained:,.0f}{times}"
 
 
-def _spike(row: Any) -> str:
+def _spike(row: Any, cards: Mapping[str, Card]) -> str:
+    metric = getattr(row, "metric", None)
+    of = f"{name(row.platform, cards)} {metric.replace('_', ' ')}" if isinstance(metric, str) else "visits"
     fade = f", halved in {span(row.half_life)}" if row.half_life == row.half_life else ""
-    return f"{row.excess:,.0f} ({row.excess_low:,.0f} to {row.excess_high:,.0f}){fade}"
+    gain = f"{row.excess:+,.0f} ({row.excess_low:+,.0f} to {row.excess_high:+,.0f})"
+    return f"{of} {gain}, peak {row.peak:%d %b %H:%M}{fade}"
 
 
 def _table(
@@ -186,16 +193,15 @@ def _table(
                     f"{name(row.platform, cards)} {_gain(row)}" for row in out.itertuples()
                 )
                 or "no platform",
-                "spikes_of_visits": "; ".join(had["words"]) or unsaid.get(key, "none found"),
+                "spikes": "; ".join(had["words"]) or unsaid.get(key, "none seen"),
                 "first_on": name(places["platform"].iloc[0], cards) if len(places) else None,
                 "began": places["at"].iloc[0] if len(places) else pd.NaT,
                 "spread_over": span(after) if after == after else "one platform",
                 "url": contents["url"].get(key),
             }
         )
-    columns = ["content", "stood_out_on", "spikes_of_visits", "first_on", "began", "spread_over", "url"]
-    table = pd.DataFrame(rows, columns=columns)
-    return table if len(judged) else table.drop(columns="spikes_of_visits")
+    columns = ["content", "stood_out_on", "spikes", "first_on", "began", "spread_over", "url"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _summary(
@@ -204,6 +210,7 @@ def _summary(
     many: int,
     stood: Result,
     rose: Result,
+    grew: Result,
     since: pd.Timestamp,
     until: pd.Timestamp,
     reason: str,
@@ -229,6 +236,8 @@ def _summary(
         said.append(f"At the head: “{table['content'].iloc[0]}”, on {where}.")
     if rose.verdict != "inconclusive":
         said.append(rose.summary)
+    if grew.verdict == "found":
+        said.append(grew.summary)
     if many > len(table):
         said.append(f"The first {len(table)} of {many:,} are listed.")
     return " ".join(said)

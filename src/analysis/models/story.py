@@ -70,6 +70,7 @@ def story(
     stood: Result,
     first: Result,
     rose: Result,
+    grew: Result,
     cards: Mapping[str, Card],
     note: str = "",
 ) -> Result:
@@ -84,9 +85,9 @@ def story(
     rows
         Its unknown readings and intervals: platform, metric, status, reason, at, end (missing for
         readings).
-    stood, first, rose
-        Results of ``viral.viral``, ``lead.lead`` and ``episodes.episodes``; other contents in them
-        are left out here.
+    stood, first, rose, grew
+        Results of ``viral.viral``, ``lead.lead``, ``episodes.episodes`` and ``rises.rises``; other
+        contents in them are left out here.
     cards
         Platform name to its card.
     note
@@ -111,7 +112,8 @@ def story(
     grown = course(found)
     platforms = _platforms(began, grown, judged, cards)
     unknown = _stretches(rows, found)
-    timeline = _timeline(content, began, grown, spikes, cards)
+    rising = grew.table[grew.table["content_id"] == key]
+    timeline = _timeline(content, began, rising, spikes, cards)
     out = judged[judged["stood_out"].fillna(False).astype(bool)]
     said = bool(judged["stood_out"].notna().any()) or rose.verdict != "inconclusive"
     verdict: Verdict = "found" if len(out) or len(spikes) else "nothing" if said else "inconclusive"
@@ -163,7 +165,7 @@ def _platforms(
 def _timeline(
     content: pd.Series,
     began: pd.DataFrame,
-    grown: pd.DataFrame,
+    rising: pd.DataFrame,
     spikes: pd.DataFrame,
     cards: Mapping[str, Card],
 ) -> pd.DataFrame:
@@ -172,16 +174,18 @@ def _timeline(
         rows.append((content["published_at"], content["site"], "published"))
     for row in began.itertuples():
         rows.append((row.at, name(row.platform, cards), "appears" if row.dated else "is first seen"))
-    best = grown.sort_values("value", ascending=False).drop_duplicates("platform")
-    for row in best[best["per_hour"] >= 1].itertuples():
-        metric = row.metric.replace("_", " ")
-        rows.append(
-            (
-                row.fastest,
-                name(row.platform, cards),
-                f"grows fastest: {metric} +{row.per_hour:,.0f} an hour",
-            )
+    for row in rising.itertuples():
+        where, metric = name(row.platform, cards), row.metric.replace("_", " ")
+        half = (
+            f"; half of what still came had come {span(row.half_life)} later"
+            if row.half_life == row.half_life
+            else ""
         )
+        rows.append((row.peak, where, f"{metric} grow fastest{half}"))
+        if pd.notna(row.end):
+            rows.append(
+                (row.end, where, f"{metric} have all but stopped growing: {gain(row)} more than its like")
+            )
     for row in spikes.itertuples():
         half = f", halving in {span(row.half_life)}" if row.half_life == row.half_life else ""
         where = content["site"]

@@ -37,8 +37,8 @@ VERSION = "viral 1.0"
 SETTLED = 30 * 24.0
 """Hours of age after which a counter counts as final."""
 STEP = SETTLED + 1.0
-COLUMNS = ["content_id", "platform", "metric", "item_id", "born", "gained", "expected", "times", "beaten",
-           "like", "stood_out", "items"]  # fmt: skip
+COLUMNS = ["content_id", "platform", "metric", "item_id", "born", "gained", "expected", "like_low",
+           "like_high", "times", "beaten", "like", "stood_out", "items"]  # fmt: skip
 
 
 def viral(
@@ -70,7 +70,8 @@ def viral(
     -------
     Result
         ``table``: a row a content and platform, its best item there: content_id; platform; metric;
-        item_id; born; gained (in the metric's unit); expected; times (gained / expected, missing
+        item_id; born; gained (in the metric's unit); expected; like_low, like_high (what nine in ten
+        of its like gained lies between them); times (gained / expected, missing
         where less than 1 is expected); beaten (share of its like that gained less, 0 to 1); like
         (how many there were); stood_out (missing where it cannot be said); items (how many carry the
         content there). ``extra["contents"]``: a row a content that stood out: content_id, platforms,
@@ -173,7 +174,21 @@ def _judge(items: pd.DataFrame, looks: Looks, like: int) -> pd.DataFrame:
     known = (~np.isnan(other)).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         below = (other < own[:, None]).sum(axis=1) / known
-    return items.assign(gained=own, expected=middle(other), beaten=below, like=known)
+    low, high = spread(other)
+    return items.assign(
+        gained=own, expected=middle(other), like_low=low, like_high=high, beaten=below, like=known
+    )
+
+
+def spread(rows: np.ndarray, share: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    """Between which values the middle ``share`` of each row lies, missing ones left out."""
+    ordered = np.sort(rows, axis=1)
+    last = (~np.isnan(ordered)).sum(axis=1) - 1
+    row = np.arange(len(rows))
+    cut = (1 - share) / 2 * np.maximum(last, 0)
+    return ordered[row, np.floor(cut).astype(int)], ordered[
+        row, np.ceil(np.maximum(last, 0) - cut).astype(int)
+    ]
 
 
 def middle(rows: np.ndarray) -> np.ndarray:
