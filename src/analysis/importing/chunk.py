@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+T = TypeVar("T")
+# What reading a file can end with, when it is cut short or its disk fails.
+BROKEN = (OSError, EOFError, zlib.error)
 # Rows handed on at once: enough for the store to be quick, few enough for little memory.
 ROWS = 32_768
 
@@ -53,3 +58,11 @@ def is_gzip(path: Path) -> bool:
 def opened_file(path: Path) -> BinaryIO:
     """The file's bytes, unpacked."""
     return gzip.open(path) if is_gzip(path) else open(path, "rb")  # type: ignore[return-value]
+
+
+def until_broken(lines: Iterable[T], broken: list[Exception]) -> Iterator[T]:
+    """The lines up to where the file breaks off; ``broken`` then holds why."""
+    try:
+        yield from lines
+    except BROKEN as error:
+        broken.append(error)

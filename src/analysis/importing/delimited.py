@@ -10,14 +10,25 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.importing.chunk import ROWS, Chunk, is_gzip, opened_file, text_table, undecodable
+from analysis.importing.chunk import (
+    BROKEN,
+    ROWS,
+    Chunk,
+    is_gzip,
+    opened_file,
+    text_table,
+    undecodable,
+    until_broken,
+)
 from analysis.importing.mapping import File
 
 if TYPE_CHECKING:
@@ -54,7 +65,10 @@ def read(path: Path, file: File, wanted: list[str], names: list[str], tabs: bool
     position = first + 1  # the parser's number of the next row: a cell's own line breaks do not count
     line = first + 1
     try:
-        with pa.input_stream(str(path), compression="gzip" if is_gzip(path) else None) as stream:
+        with (
+            _undecodable_told_by_us(),
+            pa.input_stream(str(path), compression="gzip" if is_gzip(path) else None) as stream,
+        ):
             reader = pcsv.open_csv(
                 stream,
                 read_options=pcsv.ReadOptions(
@@ -98,10 +112,27 @@ def read(path: Path, file: File, wanted: list[str], names: list[str], tabs: bool
                 for at, text in _numbered(0, np.zeros(0, np.int64), refused, position, line)[3]:
                     _mend(chunk, at, text, names, wanted, dialect)
                 yield chunk
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, *BROKEN) as error:
         if "Empty CSV" in str(error):
             return
+        # Also for a file that is cut short: what stands before the cut was not handed on yet.
         yield from _read_slowly(path, file, names, wanted, dialect, line)
+
+
+@contextmanager
+def _undecodable_told_by_us() -> Iterator[None]:
+    """Keep Arrow's callback from printing a traceback for a row that is no UTF-8: we read it again."""
+    before = sys.unraisablehook
+
+    def told(problem: Any) -> None:
+        if not isinstance(problem.exc_value, UnicodeDecodeError):
+            before(problem)
+
+    sys.unraisablehook = told
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _numbered(
@@ -136,12 +167,11 @@ def _as_text(table: pa.Table, lines: np.ndarray) -> Chunk:
             except UnicodeDecodeError:
                 bad[index] = True
     refused = []
-    for index in np.flatnonzero(bad):
+    for at in np.flatnonzero(bad).tolist():
         row = {
-            name: table[name][int(index)].as_py().decode("utf-8", "backslashreplace")
-            for name in table.column_names
+            name: table[name][at].as_py().decode("utf-8", "backslashreplace") for name in table.column_names
         }
-        refused.append((int(lines[index]), "it is not UTF-8", json.dumps(row, ensure_ascii=False)))
+        refused.append((int(lines[at]), "it is not UTF-8", json.dumps(row, ensure_ascii=False)))
     good = table.filter(pa.array(~bad))
     text = good.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
     return Chunk(text, lines[~bad], refused)
@@ -165,16 +195,19 @@ def _mend(
 def _read_slowly(
     path: Path, file: File, names: list[str], wanted: list[str], dialect: dict[str, Any], line: int
 ) -> Iterator[Chunk]:
+    broken: list[Exception] = []
     with opened_file(path) as opened:
         text = io.TextIOWrapper(opened, encoding=file.encoding, errors="surrogateescape", newline="\n")
-        numbered: Iterator[tuple[int, str]] = enumerate((row.rstrip("\r\n") for row in text), start=1)
-        left: Iterator[tuple[int, str]] = islice(numbered, line - 1, None)
+        numbered = enumerate((row.rstrip("\r\n") for row in until_broken(text, broken)), start=1)
+        left = islice(numbered, line - 1, None)
         pushed: list[tuple[int, str]] = []
         while True:
             good, lines, refused = _parsed(left, len(names), dialect, pushed, ROWS)
             if not good and not refused and not pushed:
-                return
+                break
             yield Chunk(text_table(good, names, wanted), np.array(lines, dtype=np.int64), refused)
+    if broken:
+        raise broken[0]
 
 
 def _parsed(

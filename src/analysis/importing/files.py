@@ -16,7 +16,16 @@ import numpy as np
 
 from analysis.errors import UserError
 from analysis.importing import delimited
-from analysis.importing.chunk import ROWS, Chunk, is_gzip, opened_file, text_table, undecodable
+from analysis.importing.chunk import (
+    BROKEN,
+    ROWS,
+    Chunk,
+    is_gzip,
+    opened_file,
+    text_table,
+    undecodable,
+    until_broken,
+)
 from analysis.importing.mapping import File
 
 if TYPE_CHECKING:
@@ -63,7 +72,7 @@ def columns(path: Path, file: File) -> list[str]:
                 opened.readline()
             first = opened.readline()
         head = first.decode(file.encoding, "replace").removeprefix("\ufeff").rstrip("\r\n")
-    except (OSError, EOFError, _arrow_error()) as error:
+    except (*BROKEN, _arrow_error()) as error:
         raise UserError(f"{path} cannot be read: {_short(error)}") from None
     names = next(csv.reader([head], **delimited.dialect_of(file, kind == "tsv")), [])
     if len(set(names)) < len(names):
@@ -90,7 +99,9 @@ def chunks(path: Path, file: File, wanted: list[str]) -> Iterator[Chunk]:
                 some = []
         if some:
             yield _joined(some)
-    except (OSError, EOFError) as error:
+    except BROKEN as error:
+        if some:
+            yield _joined(some)
         raise UserError(
             f"{path} cannot be read to its end: {_short(error)}; what came before is imported"
         ) from None
@@ -112,8 +123,9 @@ def _object(line: bytes) -> Any:
 
 
 def _read_jsonl(path: Path, wanted: list[str]) -> Iterator[Chunk]:
+    broken: list[Exception] = []
     with opened_file(path) as opened:
-        numbered = enumerate(opened, start=1)
+        numbered = enumerate(until_broken(opened, broken), start=1)
         while some := list(islice(numbered, ROWS)):
             rows: list[list[str | None]] = []
             lines: list[int] = []
@@ -135,6 +147,8 @@ def _read_jsonl(path: Path, wanted: list[str]) -> Iterator[Chunk]:
                     rows.append(text)
                     lines.append(number)
             yield Chunk(text_table(rows, wanted, wanted), np.array(lines, dtype=np.int64), refused)
+    if broken:
+        raise broken[0]
 
 
 def _flat(value: Any) -> str | None:
