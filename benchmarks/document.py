@@ -20,7 +20,7 @@ def models() -> str:
     parts = [HEAD]
     for path in sorted((ROOT / "src/analysis/models").glob("*.py")):
         said = ast.get_docstring(ast.parse(path.read_text()))
-        if path.stem in ("__init__", "result") or not said:
+        if path.stem.startswith("_") or path.stem in ("result", "grid") or not said:
             continue
         parts.append(f"## {path.stem}\n\n{said}\n")
         figures = ROOT / "docs" / "figures" / f"{path.stem}.md"

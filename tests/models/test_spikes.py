@@ -171,7 +171,7 @@ def test_order_of_rows_does_not_matter():
 
 
 def test_the_cohort_gives_a_second_height():
-    series, truth = spiked(12, times_noise=20.0)
+    series, _truth = spiked(12, times_noise=20.0)
     cohort = pd.DataFrame({"start": series["start"], "expected": 10.0})
     row = rises(spikes.find(series, cohort=cohort)).iloc[0]
     assert row["height_cohort"] == pytest.approx(row["peak_value"] / 10.0)

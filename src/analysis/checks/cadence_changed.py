@@ -45,7 +45,8 @@ def check(evidence: Evidence) -> Check:
         }
     )
     sentence = (
-        f"Rows stand {low / 6e7:,.3g} minutes apart in one part and {high / 6e7:,.3g} in another, and do not say when "
+        f"Rows stand {low / 6e7:,.3g} minutes apart in one part and {high / 6e7:,.3g} in another, and "
+        "do not say when "
         "they end: counts of unlike buckets cannot be compared. Give the column end."
     )
     return Check(NAME, False, sentence, table)

@@ -19,7 +19,10 @@ def check(evidence: Evidence) -> Check:
         return Check(NAME, True, "Ordinary bursts are as large as over-dispersed counts make them.")
     limit = 2.0 + 3.0 * evidence.tail
     weak = [s for s in evidence.stretches if s.score < limit]
-    words = f"Ordinary bursts reach {evidence.tail:.2g} times as far as over-dispersed counts would; the limit was raised"
+    words = (
+        f"Ordinary bursts reach {evidence.tail:.2g} times as far as over-dispersed counts would; "
+        "the limit was raised"
+    )
     if evidence.tail >= HEAVY and weak and len(weak) == len(evidence.stretches):
         return Check(
             NAME, False, f"{words}, and nothing stands out clearly above that.", evidence.table(weak)

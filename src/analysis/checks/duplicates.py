@@ -22,7 +22,8 @@ def check(evidence: Evidence) -> Check:
     bad = [s for s in evidence.rises() if _doubled(evidence, s, twice)]
     if bad:
         sentence = (
-            f"The rise at {evidence.when(bad[0].onset)} looks counted twice: its times stand in two rows, its "
+            f"The rise at {evidence.when(bad[0].onset)} looks counted twice: its times stand in two "
+            "rows, its "
             "counts repeat the buckets before it, or every one of them is even."
         )
         return Check(NAME, False, sentence, evidence.table(bad))

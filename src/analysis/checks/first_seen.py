@@ -18,7 +18,8 @@ def check(evidence: Evidence) -> Check:
     bad = [s for s in evidence.rises() if s.onset <= known[0] and s.end <= known[1]]
     if bad:
         sentence = (
-            f"The series opens with {evidence.y[known[0]]:,.0f} where {evidence.mu[known[0]]:,.3g} were expected "
+            f"The series opens with {evidence.y[known[0]]:,.0f} where {evidence.mu[known[0]]:,.3g} "
+            "were expected "
             "and is ordinary right after: the collector's first look books everything that was there before."
         )
         return Check(NAME, False, sentence, evidence.table(bad))

@@ -29,5 +29,5 @@ def no_leak(make: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, as_o
     return Check(
         "nothing from after the cut-off",
         bool(same),
-        f"Removing and changing the {int(later.sum()):,} rows observed after {as_of:%Y-%m-%d %H:%M} UTC {said}.",
+        f"Removing and changing {int(later.sum()):,} rows observed after {as_of:%Y-%m-%d %H:%M} UTC {said}.",
     )

@@ -14,7 +14,7 @@ DAY = pd.Timedelta(days=1)
 
 
 def check(evidence: Evidence) -> Check:
-    """False when a stretch begins within a day of a dated event of the platform; None when none were given."""
+    """False when a stretch begins within a day of a dated event; None when none were given."""
     if not len(evidence.life):
         return Check(NAME, None, "No dated events of the platform were given.")
     bad, what = [], ""

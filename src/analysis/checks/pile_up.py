@@ -24,7 +24,8 @@ def check(evidence: Evidence) -> Check:
     if bad:
         sentence = (
             f"The last bucket ({evidence.when(last)}) holds {evidence.y[last]:,.0f} where "
-            f"{evidence.mu[last]:,.3g} were expected, and nothing led up to it: late or undated counts poured "
+            f"{evidence.mu[last]:,.3g} were expected, and nothing led up to it: late or undated "
+            "counts poured "
             "in at the end look like this. The next bucket will tell."
         )
         return Check(NAME, False, sentence, evidence.table(bad))

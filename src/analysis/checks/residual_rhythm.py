@@ -38,6 +38,9 @@ def check(evidence: Evidence) -> Check:
     table = pd.DataFrame(rows, columns=["after", "correlation", "above_half_way"])
     worst = max(rows, key=lambda row: min(row[1], row[2]))
     if min(worst[1], worst[2]) > LEFT:
-        sentence = f"Residuals still repeat after {worst[0]} (correlation {worst[1]:.2f}): the baseline misses a rhythm."
+        sentence = (
+            f"Residuals still repeat after {worst[0]} (correlation {worst[1]:.2f}): "
+            "the baseline misses a rhythm."
+        )
         return Check(NAME, False, sentence, table)
     return Check(NAME, True, "No daily or weekly rhythm is left in the residuals.", table)

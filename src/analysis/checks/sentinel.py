@@ -19,7 +19,8 @@ def check(evidence: Evidence) -> Check:
     below = value[value < 0]
     if len(below) and "fell" not in evidence.raw:
         sentence = (
-            f"{len(below):,} counts are below 0 (such as {below[0]:g}): a count cannot be, so the number stands for "
+            f"{len(below):,} counts are below 0 (such as {below[0]:g}): a count cannot be, so the "
+            "number stands for "
             "something else. They were taken as unknown; name the sentinel where the data come in."
         )
         return Check(NAME, False, sentence, pd.DataFrame({"value": np.unique(below)[:10]}))
@@ -27,7 +28,8 @@ def check(evidence: Evidence) -> Check:
     if bad:
         word = "zeros" if bad[0].sign < 0 else "one extreme number"
         sentence = (
-            f"What stands out at {evidence.when(bad[0].onset)} is {word} repeated: withdrawn and failed counters "
+            f"What stands out at {evidence.when(bad[0].onset)} is {word} repeated: withdrawn and "
+            "failed counters "
             "answer so. If it stands for 'not known', mark it unknown."
         )
         return Check(NAME, False, sentence, evidence.table(bad))

@@ -1,4 +1,4 @@
-"""Compiled loop of the running score: a baseline and its noise learnt bucket by bucket, from the past alone."""
+"""Compiled loop of the running score: baseline and noise learnt bucket by bucket, from the past alone."""
 
 from __future__ import annotations
 

@@ -163,7 +163,8 @@ def say(spikes: pd.DataFrame, grid: Grid, false_per_month: float, reason: str) -
     text = (
         f"{' and '.join(words)} {span}. The largest began {top['onset']:%Y-%m-%d %H:%M}, peaked "
         f"{top['peak']:%Y-%m-%d %H:%M} at {top['height']:.3g} times the baseline and {end}: "
-        f"{abs(top['excess']):,.0f} {more} than ordinary (90 %: {min(abs(top['excess_low']), abs(top['excess_high'])):,.0f}"
+        f"{abs(top['excess']):,.0f} {more} than ordinary (90 %: "
+        f"{min(abs(top['excess_low']), abs(top['excess_high'])):,.0f}"
         f" to {max(abs(top['excess_low']), abs(top['excess_high'])):,.0f})."
     )
     if top["half_life"] == top["half_life"]:

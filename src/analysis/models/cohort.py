@@ -4,9 +4,9 @@ Question. Is this item doing better than items of the same platform and kind usu
 they were published?
 
 Formula. Every item's cumulative count is read at each age by straight lines between its own readings
-(never beyond them). Expected = mean of the middle half of the last 100 items known at that age; overperforming
-= the item's count over that. As of a moment, only items and readings known then count, and the item is
-never compared with itself.
+(never beyond them). Expected = mean of the middle half of the last 100 items known at that age;
+overperforming = the item's count over that. As of a moment, only items and readings known then count, and
+the item is never compared with itself.
 
 low and high are the 5 % and 95 % quantiles of those items: found when the item lies outside.
 
@@ -129,7 +129,8 @@ def find(item: pd.DataFrame, history: pd.DataFrame, *, as_of: Any = None) -> Res
     word = "overperforming" if last["value"] >= last["expected"] else "underperforming"
     size = f" ×{last['ratio']:.1f}" if last["ratio"] == last["ratio"] else ""
     summary = (
-        f"At {last['age_hours']:.3g} hours it has {last['value']:,.0f} where its like had {last['expected']:,.3g} "
+        f"At {last['age_hours']:.3g} hours it has {last['value']:,.0f} where its like had "
+        f"{last['expected']:,.3g} "
         f"(nine in ten between {last['low']:,.3g} and {last['high']:,.3g}): {word}{size}."
     )
     return Result(table, "found" if out else "nothing", "", summary, (), VERSION, parameters)

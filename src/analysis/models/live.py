@@ -9,9 +9,9 @@ binomial as in ``spikes``, their variance enlarged by the scatter the same windo
 reaches further than noise of that kind does is drawn in by how far this series' noise has reached before. A
 count teaches at most three deviations, so a spike is not at once taken for the level.
 
-``surprise`` is that calibrated deviate, rises and drops alike. An ``alarm`` is the first bucket above the limit
-of ``false_per_month`` after a day without one. ``score``, from 0 to 1, answers both kinds of judge with one
-number: a bucket that announces (its surprise is a new record of the last day by a step of a ladder, each rung
+``surprise`` is that calibrated deviate, rises and drops alike. An ``alarm`` is the first bucket above the
+limit of ``false_per_month`` after a day without one. ``score``, from 0 to 1, answers both kinds of
+judge with one number: a bucket that announces (its surprise is a new record of the last day by a step of a ladder, each rung
 1.25 times the one below) stands above one half, every other one below it by the surprise remembered with a
 half-life of six hours, so the score is early once and stays up through what lasts.
 

@@ -125,7 +125,8 @@ def tell(found: Result, *, spike: int = 0) -> Result:
     kind = INSIDE if low > SPLIT else PASSED if p_high < 1 else PROMOTED if p_low > 1 else OUTSIDE
     out = pd.DataFrame([[kind, share, low, high, p, p_low, p_high, min(top, 1.0), count]], columns=COLUMNS)
     summary = (
-        f"{kind.capitalize()} (Crane & Sornette: {CLASSES[kind]}): {max(share, 0):.0%} of the excess beside the peak "
+        f"{kind.capitalize()} (Crane & Sornette: {CLASSES[kind]}): {max(share, 0):.0%} of the excess "
+        "beside the peak "
         f"came before it, and it fades as a power {p:.2g} of time (90 %: {p_low:.2g} to {p_high:.2g})."
     )
     return Result(out, "found", "", summary, (), VERSION, parameters)

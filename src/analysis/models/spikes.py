@@ -109,7 +109,8 @@ def find(
     grid = lay(raw)
     if grid.known.sum() < baseline.LEAST or not np.nansum(grid.y) > 0:
         reason = (
-            f"not enough history: {int(grid.known.sum())} known buckets, {int((grid.y > 0).sum())} of them above 0; "
+            f"not enough history: {int(grid.known.sum())} known buckets, {int((grid.y > 0).sum())} of "
+            "them above 0; "
             f"at least {baseline.LEAST} known ones are needed, and counts"
         )
         return Result(
