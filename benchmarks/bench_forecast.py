@@ -165,6 +165,7 @@ def main() -> None:
         "",
         f"Training took {taken:.0f} s on one processor; a forecast of 1,000 items {speed(model, full):.2f} s (aim: under 2 s).",
     ]
+    print("\n".join(lines), flush=True)
     if DATA.is_dir():
         lines += [
             "",

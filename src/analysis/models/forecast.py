@@ -216,10 +216,12 @@ def _calibrate(
         mine = age == at
         if mine.sum() < CELL:
             continue
-        edges = np.quantile(size[mine], [0.25, 0.5, 0.75]) if mine.sum() >= 4 * CELL else []
-        cell = np.searchsorted(edges, size)
+        # many sizes can be equal (zeros): such quarters are one cell
+        edges = np.unique(np.quantile(size[mine], [0.25, 0.5, 0.75])) if mine.sum() >= 4 * CELL else []
+        cell = np.searchsorted(edges, size, side="right")
         for k, above in enumerate([-np.inf, *edges]):
             part = mine & (cell == k)
+            part = part if part.sum() >= CELL else mine
             margins = (
                 _reach(levels[0.1][part] - target[part], 0.9),
                 float(np.median(target[part] - levels[0.5][part])),
@@ -243,7 +245,8 @@ def _lean(levels: dict[float, np.ndarray], target: np.ndarray, age: np.ndarray) 
         if mine.sum() >= ENOUGH:
             points = [levels[0.4][mine] + lean * (levels[0.5] - levels[0.4])[mine] for lean in LEANS]
             errors = np.array([np.median(np.abs(np.expm1(point - target[mine]))) for point in points])
-            gains.append(np.log(errors / errors[-1]))
+            if errors.min() > 0:
+                gains.append(np.log(errors / errors[-1]))
     return float(LEANS[int(np.argmin(np.mean(gains, axis=0)))]) if gains else 1.0
 
 

@@ -62,6 +62,8 @@ def learn(
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
 
+    # scikit-learn cannot bin a column that is missing throughout; a constant one is never split on
+    rows = np.where(np.isnan(rows).all(axis=0), 0.0, rows)
     model = HistGradientBoostingRegressor(
         loss="quantile", quantile=level, max_iter=iterations, learning_rate=0.05, max_leaf_nodes=leaves,
         min_samples_leaf=smallest, l2_regularization=1.0, max_features=0.2, early_stopping=False,

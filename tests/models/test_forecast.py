@@ -1,0 +1,163 @@
+"""The learned forecast: better than the yardstick where there is something to learn, calibrated, no leaks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_items import START, rising
+
+from analysis import train as training
+from analysis.checks.leak import no_leak
+from analysis.errors import UserError
+from analysis.models import forecast, growth, outlook, trees
+from analysis.models.features import features
+from analysis.models.tracks import from_readings
+from analysis.store import Store
+
+CUT = START + pd.Timedelta("600h")
+
+
+@pytest.fixture(scope="module")
+def readings() -> pd.DataFrame:
+    return rising()
+
+
+@pytest.fixture(scope="module")
+def model(readings) -> forecast.Model:
+    return forecast.train(from_readings(readings, "points", CUT), "made", "points", seed=1)
+
+
+@pytest.fixture(scope="module")
+def judged(readings, model):
+    """Forecasts at three hours of items born after the cut-off, and their truth."""
+    full = from_readings(readings, "points")
+    item, when = growth.pairs(full, np.array([3 * 3600.0]))
+    truth = full.truth(item, when, "final")
+    use = (full.first[item] >= CUT.timestamp()) & np.isfinite(truth)
+    return forecast.predict(model, full, item[use], when[use], "final"), truth[use]
+
+
+def test_it_beats_the_yardstick_where_the_course_tells(judged):
+    told, truth = judged
+    assert set(told["basis"]) == {"learned"}
+    ours, yardstick = ((told[c] - truth).abs().div(truth).median() for c in ("forecast", "yardstick"))
+    assert ours < 0.6 * yardstick
+
+
+def test_four_in_five_truths_lie_in_the_interval(judged):
+    told, truth = judged
+    assert len(truth) > 200
+    assert 0.70 <= ((truth >= told["q10"]) & (truth <= told["q90"])).mean() <= 0.90
+    assert (told["q10"] <= told["q50"]).all()
+    assert (told["q50"] <= told["q90"]).all()
+
+
+def test_what_came_after_the_cut_off_changes_no_model(readings, model):
+    later = readings["observed_at"] > CUT
+    changed = readings.assign(value=readings["value"].where(~later, 10**6))
+    again = forecast.train(from_readings(changed, "points", CUT), "made", "points", seed=1)
+    assert again.name == model.name
+    pd.testing.assert_frame_equal(again.margins, model.margins)
+
+
+def features_at(frame: pd.DataFrame, as_of: pd.Timestamp, leak: bool = False) -> np.ndarray:
+    tracks = from_readings(frame, "points", born=pd.Series(dtype="datetime64[us, UTC]"))
+    item = np.flatnonzero(tracks.first <= as_of.timestamp())
+    item = item[tracks.items[item] < "i00040"]
+    made, _ = features(tracks, item, np.full(len(item), as_of.timestamp()))
+    return np.column_stack([made, tracks.value[tracks.end[item] - 1]]) if leak else made
+
+
+def test_a_planted_leak_is_caught(readings):
+    small = readings[readings["item_id"] < "i00060"]
+    as_of = START + pd.Timedelta("30h")
+    assert no_leak(lambda frame: features_at(frame, as_of), small, as_of).passed is True
+    assert no_leak(lambda frame: features_at(frame, as_of, leak=True), small, as_of).passed is False
+    assert no_leak(lambda frame: features_at(frame, as_of), small, START + pd.Timedelta("9D")).passed is None
+
+
+def test_a_model_trained_on_later_data_is_not_used_for_an_earlier_moment(readings, model):
+    early = CUT - pd.Timedelta("100h")
+    followed = {"made": outlook.Followed("points", (t := from_readings(readings, "points", early)), t.items)}
+    result = outlook.rising(followed, {"made": model}, early)
+    assert result.verdict == "inconclusive"
+    assert result.checks[0].passed is False
+
+
+def test_trees_predict_as_scikit_learn_does():
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(400, 6))
+    rows[random.uniform(size=rows.shape) < 0.1] = np.nan
+    target = np.nan_to_num(rows[:, 0]) + random.normal(size=400)
+    ours = trees.learn(rows, target, 0.5, 30, 15, 20, seed=3)
+    theirs = HistGradientBoostingRegressor(
+        loss="quantile", quantile=0.5, max_iter=30, learning_rate=0.05, max_leaf_nodes=15,
+        min_samples_leaf=20, l2_regularization=1.0, max_features=0.2, early_stopping=False, random_state=3,
+    ).fit(rows, target)  # fmt: skip
+    np.testing.assert_allclose(ours.predict(rows), theirs.predict(rows), rtol=1e-12)
+
+
+def test_a_model_kept_in_a_file_forecasts_the_same(readings, model, tmp_path):
+    store = Store.open(tmp_path / "store")
+    path = training.save(model, store)
+    again = training.load(store)["made"]
+    assert again.name == model.name
+    assert model.trained["hash"][:8] in path.name
+    full = from_readings(readings, "points")
+    item, when = growth.pairs(full, np.array([3600.0]))
+    for horizon in ("2x", "final"):
+        pd.testing.assert_frame_equal(
+            forecast.predict(model, full, item, when, horizon),
+            forecast.predict(again, full, item, when, horizon),
+        )
+    assert training.load(store, as_of=CUT - pd.Timedelta("1s")) == {}
+
+
+def test_a_file_that_is_no_model_is_refused_and_never_unpickled(tmp_path):
+    store = Store.open(tmp_path / "store")
+    (store.path / "models").mkdir(parents=True)
+    evil = store.path / "models" / "x.points.1-a.npz"
+    np.savez(evil, said=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(UserError, match="no model file"):
+        training.load(store)
+
+
+def test_little_history_rests_on_usual_growth_and_none_abstains(readings):
+    names = sorted(readings["item_id"].unique())
+    few = readings[readings["item_id"].isin(names[:40])]
+    as_of = START + pd.Timedelta("10D")
+    tracks = from_readings(few, "points", as_of)
+    small = forecast.train(tracks, "made", "points")
+    assert small.heads == {}
+    item, when = growth.pairs(tracks, np.array([3600.0]))
+    told = forecast.predict(small, tracks, item, when, "final")
+    assert set(told["basis"]) == {"typical"}
+    none = forecast.train(
+        from_readings(readings[readings["item_id"].isin(names[:3])], "points", as_of), "made", "points"
+    )
+    silent = forecast.predict(none, tracks, item, when, "final")
+    assert set(silent["basis"]) == {"none"}
+    assert silent["forecast"].isna().all()
+    pooled = forecast.train(
+        from_readings(few.iloc[:0], "points", as_of), "new", "points", growth.pool([small.growth])
+    )
+    wide = forecast.predict(pooled, tracks, item, when, "final")
+    assert set(wide["basis"]) == {"pooled"}
+    assert (wide["q90"] - wide["q10"]).median() > (told["q90"] - told["q10"]).median()
+
+
+def test_rising_items_are_forecast_and_nothing_is_said_where_nothing_rises(readings, model):
+    moment = CUT + pd.Timedelta("100h")
+    tracks = from_readings(readings, "points", moment)
+    followed = {"made": outlook.Followed("points", tracks, tracks.items)}
+    result = outlook.rising(followed, {"made": model}, moment)
+    assert result.verdict == "found"
+    assert model.name in result.model
+    assert result.table.loc[result.table["reason"] == "", ["q10", "forecast", "q90"]].notna().all(axis=None)
+    untrained = outlook.rising(followed, {}, moment)
+    assert (untrained.verdict, untrained.reason) == (
+        "inconclusive",
+        "no model is trained: run virality train",
+    )
+    assert outlook.rising({}, {}, moment).verdict == "nothing"
