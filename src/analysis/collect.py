@@ -27,7 +27,7 @@ from analysis.places import Places
 from analysis.platforms.client import PATIENCE_SECONDS, Connection
 from analysis.platforms.contract import Ask, Plan, Unknown
 from analysis.platforms.pace import Clock, Pace, state_folder
-from analysis.platforms.rows import Rows, merged, size
+from analysis.platforms.rows import Rows, forgets, merged, size
 from analysis.settings import settings
 from analysis.store import Store
 from analysis.tables import Batch
@@ -228,7 +228,9 @@ def _run(
                 _finish(job, value, store, tell, clock)
             else:
                 _take(job, what, value)
-                if job.rows >= FLUSH_ROWS or time.monotonic() - job.flushed > FLUSH_SECONDS:
+                # what is gone goes before what came after it, or a second like would go with the first
+                now = what == "batch" and forgets(value)
+                if now or job.rows >= FLUSH_ROWS or time.monotonic() - job.flushed > FLUSH_SECONDS:
                     _flush(job, store, tell, clock)
     except KeyboardInterrupt:
         for name in running:

@@ -185,6 +185,11 @@ def size(batch: Batch) -> int:
     return sum(len(getattr(batch, name)) for name in _LISTS)
 
 
+def forgets(batch: Batch) -> bool:
+    """Whether a batch names items that are gone."""
+    return bool(batch.rows["gone"]) if isinstance(batch, _Gathered) else len(batch.gone) > 0
+
+
 def merged(batches: Sequence[Batch]) -> Batch:
     """Several batches of a fetch as one."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in _LISTS}
