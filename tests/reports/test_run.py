@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import markupsafe
@@ -243,3 +244,18 @@ def test_list_shows_contracts_and_runs(project: Path, write: Writer) -> None:
     assert "broken: cannot run" in done.output
     assert "No runs in" in done.output
     assert not (project / "reports").exists()
+
+
+def test_a_page_stands_at_the_moment_it_was_asked_for(project: Path) -> None:
+    inputs = run.provenance.Inputs("s", {}, {}, "2026-01-02T03:04:00Z", {}, "", "")
+    site = run.Site(project / "site")
+    site.prepare()
+    runner = run._Runner(site, inputs, Options(), print)
+    report = run.Report("r", project / "r.ipynb", "R", (), "0")
+    for asked, expected in (
+        (None, "2026-01-02 03:04 UTC"),
+        (date(2026, 1, 1), "2026-01-01 00:00 UTC"),
+        (datetime(2026, 1, 2, 1, tzinfo=UTC), "2026-01-02 01:00 UTC"),
+        (date(2027, 1, 1), "2026-01-02 03:04 UTC"),
+    ):
+        assert runner._as_of(run.Asked(report, {"as_of": asked}, set())) == expected

@@ -242,11 +242,11 @@ def _coerce(parameter: Parameter, text: str) -> Value:
             return number
         if kind == "date":
             return date.fromisoformat(text)
-        moment = datetime.fromisoformat(text)
+        exact = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         example = f", such as {EXAMPLES[kind]}" if kind in EXAMPLES else ""
         raise UserError(f"{name}={text[:80]}: expected {parameter.annotation}{example}") from None
-    return _utc(moment)
+    return _utc(exact)
 
 
 def _utc(moment: datetime) -> datetime:
@@ -268,12 +268,13 @@ def _check_period(values: dict[str, Value]) -> None:
     since, until = values.get("since"), values.get("until")
     if not isinstance(since, date) or not isinstance(until, date):
         return
-    if _moment(since) >= _moment(until):
+    if moment(since) >= moment(until):
         raise UserError(
             f"since={plain(since)} is not before until={plain(until)}; the period is [since, until), "
             "so until is the first day after it"
         )
 
 
-def _moment(day: date) -> datetime:
+def moment(day: date) -> datetime:
+    """The day's first moment, or the moment itself, in UTC."""
     return _utc(day) if isinstance(day, datetime) else datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -22,7 +22,7 @@ class Processes:
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen] = set()
-        self._stopped = False
+        self.stopped = False
 
     def execute(
         self, job: dict[str, Any], store: str, work: Path, timeout: float, say: Callable[[str], None]
@@ -60,7 +60,7 @@ class Processes:
             self._running.add(process)
             reader = threading.Thread(target=_listen, args=(process, heard, say), daemon=True)
             reader.start()
-            if self._stopped:
+            if self.stopped:
                 _stop(process)
             try:
                 process.wait(timeout)
@@ -89,7 +89,7 @@ class Processes:
 
     def stop(self) -> None:
         """End all of them, and what they would start next."""
-        self._stopped = True
+        self.stopped = True
         for process in list(self._running):
             _stop(process)
 

@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from analysis.errors import UserError
 from analysis.reports import notebooks, parameters, pictures, provenance
 from analysis.reports.notebooks import Report
-from analysis.reports.parameters import Value, plain
+from analysis.reports.parameters import Value, moment, plain
 from analysis.reports.process import Processes
 from analysis.reports.site import PLOTLY, TEMPLATE, Record, Site
 from analysis.settings import root, settings
@@ -187,39 +187,67 @@ class _Runner:
             outcome = self.processes.execute(
                 job, self.inputs.store, work, limit, lambda line: self.say(f"{name}: {line}")
             )
+            if self.processes.stopped:
+                raise UserError("stopped; nothing half done was published")
+            took = round(time.monotonic() - began, 2)
+            return self._publish(self._record(name, run_id, started, took, outcome, one), place)
+        except OSError as error:
+            raise UserError(f"{name} could not be published in {self.site.folder}: {error}") from None
         finally:
             shutil.rmtree(work, ignore_errors=True)
-        error = outcome.get("error")
-        if error:
-            self._keep_only_the_notebook(place)
-            where = f" in {error['cell']}" if error.get("cell") else ""
-            self.say(f"{name}: FAILED{where}: {error['message']}")
-        record = Record(
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _unreadable(self, name: str, message: str) -> Record:
+        """A notebook that could not even be read: shown as failed beside the others."""
+        record = self._record(name, f"{name}-unreadable", _now(), 0.0, {"error": {"message": message}}, None)
+        return self._publish(record, self.site.stage(name))
+
+    def _publish(self, record: Record, place: Path) -> Record:
+        if record.error:
+            for path in place.iterdir():
+                if path.name != "notebook.ipynb":
+                    path.unlink()
+            where = f" in {record.error['cell']}" if record.error["cell"] else ""
+            self.say(f"{record.report}: FAILED{where}: {record.error['message']}")
+            return self.site.publish(record, place)
+        published = self.site.publish(record, place)
+        self.say(f"{record.report}: published, {record.seconds:.1f} s")
+        return published
+
+    def _record(
+        self, name: str, run_id: str, started: str, seconds: float, outcome: dict[str, Any], one: Asked | None
+    ) -> Record:
+        error, now = outcome.get("error"), _now()
+        return Record(
             id=f"{run_id}-failed" if error else run_id,
             report=name,
-            title=one.report.title,
+            title=one.report.title if one else name,
             status="failed" if error else "ok",
-            parameters=one.rows(),
+            parameters=one.rows() if one else [],
             started=started,
-            finished=_now(),
-            checked=_now(),
-            seconds=round(time.monotonic() - began, 2),
+            finished=now,
+            checked=now,
+            seconds=seconds,
             kernel_seconds=outcome.get("kernel_seconds"),
-            renew_days=self._renew(one),
-            fingerprint=self._fingerprint(one),
-            notebook=one.report.digest,
-            data_as_of=_minute(self.inputs.data_as_of),
+            renew_days=self._renew(one) if one else None,
+            fingerprint=self._fingerprint(one) if one else "",
+            notebook=one.report.digest if one else "",
+            data_as_of=self._as_of(one),
             inputs=asdict(self.inputs),
             verdict=outcome.get("verdict", ""),
             summary=outcome.get("summary", ""),
             charts=outcome.get("charts", 0),
             warnings=outcome.get("warnings", 0),
-            error=_whole(error),
+            error={"cell": "", "source": "", "traceback": "", **error} if error else None,
         )
-        published = self.site.publish(record, place)
-        if not error:
-            self.say(f"{name}: published, {published.seconds:.1f} s")
-        return published
+
+    def _as_of(self, one: Asked | None) -> str:
+        """Until when the page knows: the newest data, or the moment the report was asked to stand at."""
+        asked = one.values.get("as_of") if one else None
+        newest = self.inputs.data_as_of
+        if isinstance(asked, date) and newest:
+            newest = min(newest, moment(asked).isoformat())
+        return f"{newest[:16].replace('T', ' ')} UTC" if newest else ""
 
     def _job(self, one: Asked, place: Path, work: Path) -> dict[str, Any]:
         path = one.report.path.resolve()
@@ -240,7 +268,7 @@ class _Runner:
             "title": one.report.title,
             "report": one.report.name,
             "assets": self.assets,
-            "data_as_of": _minute(self.inputs.data_as_of),
+            "data_as_of": self._as_of(one),
             "parameters": one.rows(),
             "versions": self.inputs.versions,
             "rows": self.inputs.rows,
@@ -249,40 +277,6 @@ class _Runner:
             "commit": self.inputs.commit,
             "notebook": one.report.digest,
         }
-
-    def _unreadable(self, name: str, message: str) -> Record:
-        """A notebook that could not even be read: shown as failed beside the others."""
-        self.say(f"{name}: FAILED: {message}")
-        now = _now()
-        record = Record(
-            id=f"{name}-unreadable-failed",
-            report=name,
-            title=name,
-            status="failed",
-            parameters=[],
-            started=now,
-            finished=now,
-            checked=now,
-            seconds=0.0,
-            kernel_seconds=None,
-            renew_days=None,
-            fingerprint="",
-            notebook="",
-            data_as_of=_minute(self.inputs.data_as_of),
-            inputs=asdict(self.inputs),
-            error=_whole({"message": message}),
-        )
-        return self.site.publish(record, self.site.stage(name))
-
-    @staticmethod
-    def _keep_only_the_notebook(place: Path) -> None:
-        for path in place.iterdir():
-            if path.name != "notebook.ipynb":
-                path.unlink()
-
-
-def _whole(error: dict[str, str] | None) -> dict[str, str] | None:
-    return {"cell": "", "source": "", "traceback": "", **error} if error else None
 
 
 def _shown(value: Value) -> str:
@@ -295,7 +289,3 @@ def _shown(value: Value) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _minute(moment: str) -> str:
-    return f"{moment[:16].replace('T', ' ')} UTC" if moment else ""
