@@ -134,7 +134,10 @@ def purge(
             raise UserError("--item needs exactly one platform: virality purge reddit --item 1abcd")
         typer.echo(f"{purging.forget(Store.open(), names[0], item):,} rows forgotten")
         return
-    for done in purging.purge(Store.open(), names or [], tell=telling.Progress()):
+    purged = purging.purge(Store.open(), names or [], tell=telling.Progress())
+    if not purged:
+        typer.echo("nothing stored is under a rule that asks for it, and nothing is too old")
+    for done in purged:
         said = f"{done.platform}: {done.asked:,} items asked about, {done.gone:,} gone, {done.old:,} too old"
         typer.echo(f"{said}; unknown: {done.unknown}" if done.unknown else said)
 

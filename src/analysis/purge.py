@@ -16,6 +16,7 @@ from analysis.platforms.contract import Ask, Unknown
 from analysis.platforms.pace import Clock, Pace, state_folder
 from analysis.settings import settings
 from analysis.store import Store
+from analysis.tables import item_of
 
 ITEM_KINDS = ["submission", "status", "post", "pin"]
 
@@ -73,7 +74,7 @@ def purge(
                 if desk.failed and not unknown:
                     unknown = f"{len(desk.failed):,} items could not be asked about"
             old = _expire(store, name, module.CARD.retention_days, clock)
-            if sweeps or old:
+            if asked or old or names:
                 done.append(Purged(name, asked, gone, old, unknown))
     finally:
         if pace is not None:
@@ -95,7 +96,7 @@ def _stored(store: Store, platform: str) -> list[Ask]:
     readings = store.read("readings", ["item_id", "content_id"], platform=platform)
     readings = readings[readings["item_id"] != readings["content_id"]]
     events = store.read("events", ["event_id", "content_id"], platform=platform, kind=ITEM_KINDS)
-    events["item_id"] = events["event_id"].str.partition(":")[2]
+    events["item_id"] = item_of(events["event_id"])
     both = pd.concat([readings, events[["item_id", "content_id"]]]).drop_duplicates("item_id")
     return [Ask("item", row.item_id, row.content_id) for row in both.sort_values("item_id").itertuples()]
 

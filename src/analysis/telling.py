@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from analysis.collect import Outcome
+from analysis.collect import Outcome, sources
 from analysis.due import Due
-from analysis.platforms import cards
 from analysis.platforms.contract import Plan, Unknown
 
 
@@ -70,12 +69,11 @@ def outcome_table(outcomes: Sequence[Outcome]) -> str:
     """What came, what did not and why: a line a platform, the reasons below it."""
     lines = [("platform", "asked", "answered", "new", "known", "gone", "unknown", "requests", "dollars left")]
     notes: dict[int, list[str]] = {}
-    known = cards()
     for out in outcomes:
         dollars = f"{out.budget:.2f} → {out.budget - out.spent:.2f}" if out.budget or out.spent else "-"
         lines.append(
             (
-                known[out.platform].title,
+                _title(out.platform),
                 f"{out.total:,}",
                 f"{out.answered:,}",
                 f"{sum(out.new.values()):,}",
@@ -108,17 +106,20 @@ def plan_table(plans: Mapping[str, tuple[Due, Plan | Unknown]], budgets: Mapping
     """What a run would ask, of whom, and what it would cost."""
     lines = [("platform", "asks", "requests, at least", "dollars", "allowed")]
     notes: dict[int, list[str]] = {}
-    known = cards()
     for name, (todo, plan) in plans.items():
         allowed = f"{budgets[name]:.2f}" if name in budgets else "-"
         if isinstance(plan, Unknown):
-            lines.append((known[name].title, f"{len(todo.asks):,}", "-", "-", allowed))
+            lines.append((_title(name), f"{len(todo.asks):,}", "-", "-", allowed))
             notes[len(lines) - 1] = [f"unknown: {plan.status.replace('_', ' ')}: {plan.reason}"]
         else:
             cost = f"{plan.dollars:.3f}" if plan.dollars else "free"
-            lines.append((known[name].title, f"{len(todo.asks):,}", f"{plan.requests:,}", cost, allowed))
+            lines.append((_title(name), f"{len(todo.asks):,}", f"{plan.requests:,}", cost, allowed))
             notes[len(lines) - 1] = list(plan.what) or ["nothing is due"]
     return _aligned(lines, notes)
+
+
+def _title(name: str) -> str:
+    return str(sources()[name].CARD.title)
 
 
 def _aligned(lines: Sequence[Sequence[str]], notes: Mapping[int, Sequence[str]]) -> str:

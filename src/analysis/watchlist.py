@@ -131,11 +131,10 @@ class _Reader:
         return found
 
     def wrong(self, key: str, value: Any, expected: str) -> UserError:
-        needle = str(value).strip()
-        number = next((n for n, line in enumerate(self.lines, 1) if needle and needle in line), None)
-        number = number or next(
-            (n for n, line in enumerate(self.lines, 1) if key.split(".")[-1] in line), None
-        )
+        last, text = re.escape(key.rpartition(".")[2]), re.escape(str(value).strip())
+        tries = (rf"^\s*\[*\s*{last}\b.*{text}", rf"[\"']{text}[\"']", rf"^\s*\[*\s*{last}\b")
+        found = ([n for n, line in enumerate(self.lines, 1) if re.search(each, line)] for each in tries)
+        number = next((numbers[0] for numbers in found if numbers), None)
         where = f", line {number}" if number else ""
         return UserError(f"watchlist {self.file}{where}: {key} = {value!r}: {expected}")
 

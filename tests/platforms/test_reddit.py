@@ -237,7 +237,7 @@ def test_refusals_become_unknown_with_their_reason(keys, code, headers, status):
             error = desk.failed[ask]
         except Unknown as unknown:
             error = unknown
-    assert error.status == status
+    assert error.status == status, (error.reason, own.paths())
     assert "made-up" not in error.reason
     if "Retry-After" in headers:
         assert error.retry_after == 7

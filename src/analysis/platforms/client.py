@@ -197,6 +197,8 @@ class Connection:
         """The decoded answer to a polite GET; a POST where ``body`` (as JSON) or ``form`` ask the question."""
         import stamina
 
+        # we say ourselves, through tell, what it would write to a log
+        logging.getLogger("stamina").setLevel(logging.ERROR)
         last = False
 
         def again(error: Exception) -> bool | float:

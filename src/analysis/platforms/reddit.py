@@ -6,6 +6,7 @@ praw reads an attribute it lacks by asking Reddit again, once an item; so submis
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -162,6 +163,8 @@ def _client(session: Session) -> praw.Reddit:
     client_id, secret = session.key("client_id"), session.key("client_secret")
     import praw
     import prawcore
+
+    logging.getLogger("prawcore").setLevel(logging.ERROR)  # it would print URLs of its retries
 
     class Requestor(prawcore.Requestor):
         """praw's own way out, kept within the limits that all processes share."""
