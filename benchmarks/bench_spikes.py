@@ -344,10 +344,9 @@ def main() -> None:
     write(
         "spikes",
         f"Spikes, measured {day}",
-        [note, "", "False spikes per series in 30 days:", "", *quiet, "", "Planted truth (0.1 false a month):", "",
-         *lines,
-         "", "Cost:", "", *cost],
-    )  # fmt: skip
+        [note, "", "False spikes per series in 30 days:", "", *quiet, ""]
+        + ["Planted truth (0.1 false a month):", "", *lines, "", "Cost:", "", *cost],
+    )
     write("decay", f"Half-lives of planted fades, measured {day}", [note, "", *told])
     write("shape", f"Classes planted and told, measured {day}, {each} seeds each", classes(each))
     write("baseline", f"The baseline where nothing happens, measured {day}, 40 seeds each", expectations())

@@ -10,7 +10,7 @@ from analysis.checks.evidence import HOUR, Evidence
 
 NAME = "residual rhythm"
 DAY = 24 * HOUR
-LEFT = 0.35
+LEFT = 0.5  # half of what is left repeats
 
 
 def check(evidence: Evidence) -> Check:

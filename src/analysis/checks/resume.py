@@ -38,7 +38,7 @@ def check(evidence: Evidence) -> Check:
         if excess <= 1.5 * missed + 3.0 * np.sqrt((evidence.sd[gap] ** 2).sum()):
             bad.append(stretch)
             words = (
-                f"{excess:,.0f} more than expected at {evidence.when(first)}, where {missed:,.0f} were missed"
+                f"{excess:,.3g} more than expected at {evidence.when(first)}, where {missed:,.3g} were missed"
             )
     if bad:
         return Check(

@@ -58,7 +58,7 @@ def _measure(
         "excess": excess,
         "excess_low": excess - half,
         "excess_high": excess + half,
-        "height": float(grid.y[peak] / base.mu[peak]),
+        "height": float(grid.y[peak] / base.mu[peak]) if base.mu[peak] >= 1e-3 * base.phi else np.nan,
         "height_cohort": float(grid.y[peak] / like[peak]) if like is not None and like[peak] > 0 else np.nan,
         "peak_value": float(grid.y[peak]),
         "half_life": fade.half_life * bucket,
@@ -159,17 +159,17 @@ def say(spikes: pd.DataFrame, grid: Grid, false_per_month: float, reason: str) -
         return f"Nothing out of the ordinary {span}, at {false_per_month:g} false alarms a month.{gaps}"
     top = spikes.loc[spikes["excess"].abs().idxmax()]
     end = "is still going on" if top["ongoing"] else f"was over by {top['end']:%Y-%m-%d %H:%M}"
-    more = "more" if top["excess"] > 0 else "fewer"
+    way = 1 if top["excess"] > 0 else -1
+    low, high = sorted((way * top["excess_low"], way * top["excess_high"]))
+    height = f" at {top['height']:.3g} times the baseline" if top["height"] == top["height"] else ""
     text = (
         f"{' and '.join(words)} {span}. The largest began {top['onset']:%Y-%m-%d %H:%M}, peaked "
-        f"{top['peak']:%Y-%m-%d %H:%M} at {top['height']:.3g} times the baseline and {end}: "
-        f"{abs(top['excess']):,.0f} {more} than ordinary (90 %: "
-        f"{min(abs(top['excess_low']), abs(top['excess_high'])):,.0f}"
-        f" to {max(abs(top['excess_low']), abs(top['excess_high'])):,.0f})."
+        f"{top['peak']:%Y-%m-%d %H:%M}{height} and {end}: {way * top['excess']:,.0f} "
+        f"{'more' if way > 0 else 'fewer'} than ordinary (90 %: {low:,.0f} to {high:,.0f})."
     )
     if top["half_life"] == top["half_life"]:
         text += (
-            f" Half of it was gone {top['half_life']:.3g} hours after the peak "
+            f" Its pace halved in {top['half_life']:.3g} hours after the peak "
             f"(90 %: {top['half_life_low']:.2g} to {top['half_life_high']:.2g})."
         )
     return text + gaps

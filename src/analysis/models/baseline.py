@@ -108,8 +108,8 @@ def rhythm(grid: Grid, zone: str = "UTC") -> Rhythm:
     n_slots, n_cells = 1, 1
     index, nxt, part, cell, days = none, none, np.zeros(n), none, np.full(n, -1)
     if grid.cadence <= 6 * HOUR and grid.span >= 2.5 * DAY:
-        n_slots = 24 if grid.cadence <= HOUR else round(DAY / grid.cadence)
-        if grid.cadence < HOUR:
+        n_slots = min(round(DAY / grid.cadence), 48)
+        if grid.cadence < HOUR // 2:
             place = time * n_slots - 0.5
             floor = np.floor(place)
             part = place - floor

@@ -10,10 +10,10 @@ reaches further than noise of that kind does is drawn in by how far this series'
 count teaches at most three deviations, so a spike is not at once taken for the level.
 
 ``surprise`` is that calibrated deviate, rises and drops alike. An ``alarm`` is the first bucket above the
-limit of ``false_per_month`` after a day without one. ``score``, from 0 to 1, answers both kinds of
-judge with one number: a bucket that announces (its surprise is a new record of the last day by a step of a ladder, each rung
-1.25 times the one below) stands above one half, every other one below it by the surprise remembered with a
-half-life of six hours, so the score is early once and stays up through what lasts.
+limit of ``false_per_month`` after a day without one. ``score``, from 0 to 1, answers both kinds of judge
+with one number: a bucket that announces (its surprise is a new record of the last day by a step of a
+ladder, each rung 1.25 times the one below) stands above one half, every other one below it by the surprise
+remembered with a half-life of six hours, so the score is early once and stays up through what lasts.
 
 The value at a bucket depends on nothing after it: scoring a longer series changes no earlier row.
 

@@ -96,9 +96,10 @@ def find(
         table, a row a spike in order of time: onset (start of its first bucket, UTC), peak (start of the
         highest), end (end of its last visible bucket; missing while ongoing), direction (rise or drop),
         excess and its 90 % interval excess_low, excess_high (counts), height (peak's count over what was
-        expected), height_cohort (over the cohort's expectation), peak_value (count of the peak's bucket),
-        half_life, half_life_low, half_life_high (hours; missing where the fade is not seen to its end),
-        score (normal deviates), ongoing (bool), fade (why there is no half-life, or empty).
+        expected; missing where next to nothing was), height_cohort (over the cohort's expectation),
+        peak_value (count of the peak's bucket), half_life, half_life_low, half_life_high (hours; missing
+        where the fade is not seen to its end), score (normal deviates), ongoing (bool), fade (why there
+        is no half-life, or empty).
         extra: baseline (start, end, value, expected, low, high, in_spike, unknown), set_aside (spikes a
         check explained, as table), noise (one row: phi, alpha, c, rho, limit, tail, cadence_hours).
     """
