@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.models.exposure import latest
+from analysis.models.counters import latest
 from analysis.store import Store
 from analysis.traffic import logs
 

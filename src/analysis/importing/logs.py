@@ -12,11 +12,14 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.errors import UserError
-from analysis.models.exposure import latest
+from analysis.models.counters import latest
 from analysis.store import Store
 from analysis.traffic import logs
 from analysis.traffic.exposure import RULES
 from analysis.traffic.lines import FileReport
+
+
+PART = 300_000
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ def import_logs(
     now = datetime.now(UTC)
     with logs.reading(paths, site, now, folder, stored, format, zone) as found:
         store.append("content", found.content)
-        new = store.append("intervals", found.intervals).new
+        # in parts: what the store needs to look keys up grows with the rows
+        parts = range(0, found.intervals.num_rows, PART)
+        new = sum(store.append("intervals", found.intervals.slice(at, PART)).new for at in parts)
         aside = None
         if len(found.set_aside):
             aside = folder / f"refused-{now:%Y%m%dT%H%M%S}.csv"

@@ -30,22 +30,23 @@ Linear Models (1989), chapters 6 and 9, for quasi-likelihood; Garwood, Biometrik
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from analysis.checks.check import Check
-from analysis.models.result import Result
+from analysis.models.counters import latest
+from analysis.models.result import Result, Verdict
 
-MODEL = "exposure 1.0"
-KEY = ["platform", "content_id", "metric", "start", "end", "observer"]
-SHARES = ("submission", "repost", "quote", "share", "bookmark", "pin", "status", "post", "mention")
+VERSION = "exposure 1.0"
+SHARES = ("submission", "repost", "quote", "bookmark", "pin", "post", "status", "mention", "upload")
 TAUS = (1.0, 3.0, 6.0, 12.0, 24.0)
+LEAST_HOURS, LEAST_VISITS, LEAST_CONTENTS, RESAMPLES = 48, 10, 5, 2000
 HOUR = pd.Timedelta(hours=1)
-
-
-def latest(intervals: pd.DataFrame) -> pd.DataFrame:
-    """Of rows that read the same bin again, the last reading: whoever counted knows better by now."""
-    return intervals.sort_values("observed_at", kind="stable").drop_duplicates(KEY, keep="last").sort_index()
+LEVEL = 1.959964  # two-sided 95 %
+PER_SHARE = ["content_id", "platform", "shares", "visits", "per_share", "low", "high", "unknown_hours", "reason"]
+DARK = ["content_id", "direct", "dark", "low", "high", "share_of_direct", "tau_hours", "verdict", "reason"]
 
 
 def raw_and_cleaned(intervals: pd.DataFrame, by: list[str], count: str = "visits") -> pd.DataFrame:
@@ -53,7 +54,7 @@ def raw_and_cleaned(intervals: pd.DataFrame, by: list[str], count: str = "visits
 
     Parameters
     ----------
-    intervals : exposure intervals, each bin once (``latest``)
+    intervals : exposure intervals, each bin once (``counters.latest``)
     by : columns such as platform or start
     count : visits or pageviews
 
@@ -71,3 +72,204 @@ def raw_and_cleaned(intervals: pd.DataFrame, by: list[str], count: str = "visits
         out[name.removeprefix(f"{count}.")] = wide[name].fillna(0.0)
     out["kept"] = wide[count].fillna(0.0) if count in wide else 0.0
     return out.reset_index()
+
+
+def matched(intervals: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """Visits on pages that somebody shared, and on pages that no event names: matched, visits, pages."""
+    rows = latest(intervals[intervals["metric"] == "visits"])
+    shared = rows["content_id"].isin(events["content_id"])
+    names = shared.map({True: "pages that were shared", False: "pages that no share names"})
+    out = rows.assign(matched=names).groupby("matched").agg(
+        visits=("value", lambda v: v.sum(min_count=1)), pages=("content_id", "nunique")
+    )
+    return out.reindex(["pages that were shared", "pages that no share names"]).reset_index()
+
+
+def visits_per_share(intervals: pd.DataFrame, events: pd.DataFrame, seed: int = 0) -> Result:
+    """How many visits one share brings, by content and platform, and by platform.
+
+    Parameters
+    ----------
+    intervals : exposure intervals of one observer (metric visits), by where visits came from
+    events : events; those of a kind in ``SHARES`` are shares
+    seed : of the bootstrap over contents
+
+    Returns
+    -------
+    Result whose table has ``PER_SHARE``: visits per share (missing where no share was seen) with a 95 %
+    interval; ``extra["platforms"]``: platform, contents, shares, visits, per_share, low, high, reason.
+    """
+    shares = events[events["kind"].isin(SHARES)].groupby(["content_id", "platform"]).size().rename("shares")
+    rows = latest(intervals[(intervals["metric"] == "visits") & intervals["platform"].isin(events["platform"])])
+    group = rows.groupby(["content_id", "platform"])["value"]
+    counted = pd.DataFrame({"visits": group.sum(min_count=1), "unknown_hours": group.agg(lambda v: v.isna().sum())})
+    table = counted.join(shares, how="outer").reset_index()
+    table["shares"] = table["shares"].fillna(0).astype(int)
+    table["unknown_hours"] = table["unknown_hours"].fillna(0).astype(int)
+    rng = np.random.default_rng(seed)
+    platforms, parts = [], []
+    for name, part in table.groupby("platform", sort=True):
+        part = part.copy()
+        use = part[(part["shares"] > 0) & part["visits"].notna()]
+        whole, phi = _rate(use, rng)
+        platforms.append({"platform": name, **whole})
+        low, high = _garwood(part["visits"].to_numpy(float), phi)
+        divisor = part["shares"].where(part["shares"] > 0).to_numpy(float)
+        part["per_share"] = part["visits"] / divisor
+        part["low"], part["high"] = low / divisor, high / divisor
+        part["reason"] = np.where(
+            part["shares"] == 0, "no share was seen", np.where(part["visits"].isna(), "its visits were not counted", "")
+        )
+        parts.append(part)
+    found = pd.concat(parts, ignore_index=True)[PER_SHARE] if parts else pd.DataFrame(columns=PER_SHARE)
+    rates = pd.DataFrame(
+        platforms, columns=["platform", "contents", "shares", "visits", "per_share", "low", "high", "reason"]
+    )
+    known = rates[rates["low"].notna()].sort_values("per_share", ascending=False)
+    verdict: Verdict = "found" if len(known) else "inconclusive"
+    reason = "" if len(known) else "no platform has both shares and counted visits"
+    said = [
+        f"one share on {row.platform} brought {row.per_share:,.3g} visits ({row.low:,.3g} to {row.high:,.3g}, "
+        f"{row.shares:,} shares of {row.contents:,} contents)"
+        for row in known.itertuples()
+    ]
+    summary = ("; ".join(said[:1]).capitalize() + "".join(f"; {text}" for text in said[1:]) + ".") if said else (
+        "No platform has both shares and counted visits: visits per share are unknown."
+    )  # fmt: skip
+    enough = Check(
+        "contents per platform",
+        bool((known["contents"] >= LEAST_CONTENTS).all()) if len(known) else None,
+        f"A bootstrap needs {LEAST_CONTENTS} contents a platform; with fewer the interval rests on counts alone.",
+        known[["platform", "contents"]],
+    )
+    return Result(found, verdict, reason, summary, (enough,), VERSION, {"seed": seed}, {"platforms": rates})
+
+
+def _rate(use: pd.DataFrame, rng: np.random.Generator) -> tuple[dict[str, Any], float]:
+    """A platform's visits per share with its interval, and how much wider than Poisson contents scatter."""
+    out: dict[str, Any] = {"contents": len(use), "shares": int(use["shares"].sum()), "visits": use["visits"].sum(min_count=1)}
+    none = {"per_share": np.nan, "low": np.nan, "high": np.nan}
+    if not len(use):
+        return out | none | {"reason": "no content has both shares and counted visits"}, 1.0
+    visits, shares = use["visits"].to_numpy(float), use["shares"].to_numpy(float)
+    rate = visits.sum() / shares.sum()
+    expected = rate * shares
+    spread = ((visits - expected) ** 2 / np.maximum(expected, 1e-9)).sum() / max(len(use) - 1, 1)
+    phi = max(1.0, spread) if len(use) > 1 and rate > 0 else 1.0
+    if len(use) >= LEAST_CONTENTS:
+        pick = rng.integers(0, len(use), (RESAMPLES, len(use)))
+        low, high = np.quantile(visits[pick].sum(axis=1) / shares[pick].sum(axis=1), [0.025, 0.975])
+        why = ""
+    else:
+        low, high = (bound[0] / shares.sum() for bound in _garwood(np.array([visits.sum()]), phi))
+        why = f"only {len(use)} contents: a Poisson interval, widened by their scatter"
+    return out | {"per_share": rate, "low": low, "high": high, "reason": why}, phi
+
+
+def _garwood(counts: np.ndarray, phi: float) -> tuple[np.ndarray, np.ndarray]:
+    """Garwood's exact Poisson interval, its half-widths times the root of the dispersion."""
+    from scipy.special import chdtri
+
+    with np.errstate(invalid="ignore"):
+        low = np.where(counts > 0, chdtri(2 * np.maximum(counts, 1e-9), 0.975) / 2, 0.0)
+        high = chdtri(2 * counts + 2, 0.025) / 2
+    low, high = counts - (counts - low) * np.sqrt(phi), counts + (high - counts) * np.sqrt(phi)
+    return np.where(np.isnan(counts), np.nan, np.maximum(low, 0.0)), high
+
+
+def dark_social(intervals: pd.DataFrame, events: pd.DataFrame, roots: list[str]) -> Result:
+    """How much of the direct landings on deep pages moves with their shares.
+
+    Parameters
+    ----------
+    intervals : exposure intervals of one observer: metric visits, platform direct, hourly
+    events : shares, as for ``visits_per_share``
+    roots : content_ids of root pages, where direct visits are nothing unusual
+
+    Returns
+    -------
+    Result whose table has ``DARK``: direct visits, the dark part with its 95 % interval, and the verdict of
+    each content; ``extra["hours"]``: content_id, start, dark, where it was found.
+    """
+    rows = latest(intervals[(intervals["metric"] == "visits") & (intervals["platform"] == "direct")])
+    rows = rows.assign(value=rows["value"].mask(rows["partial"]))
+    rows = rows[rows["end"] - rows["start"] == HOUR]
+    deep = rows[~rows["content_id"].isin(roots)]
+    shared = events[events["kind"].isin(SHARES)]
+    hour = rows["start"].dt.hour
+    by_hour = rows.groupby([rows["content_id"], hour])["value"].agg(["sum", "count"])
+    site = by_hour.groupby(level=1).sum()
+    out, hours = [], []
+    for content, part in deep.groupby("content_id"):
+        part = part.dropna(subset=["value"]).sort_values("start")
+        mine = by_hour.loc[content].reindex(site.index, fill_value=0)
+        usual = ((site["sum"] - mine["sum"] + 0.5) / (site["count"] - mine["count"] + 1)).to_dict()
+        row, dark = _dark(part, shared.loc[shared["content_id"] == content, "occurred_at"], usual)
+        out.append({"content_id": content, **row})
+        if row["verdict"] == "found":
+            hours.append(pd.DataFrame({"content_id": content, "start": part["start"].to_numpy(), "dark": dark}))
+    table = pd.DataFrame(out, columns=DARK).sort_values("dark", ascending=False, na_position="last", ignore_index=True)
+    judged, found = table[table["verdict"] != "inconclusive"], table[table["verdict"] == "found"]
+    verdict: Verdict = "found" if len(found) else "nothing" if len(judged) else "inconclusive"
+    reason = "" if len(judged) else "no deep page has enough direct visits, observed hours and a share"
+    if len(found):
+        summary = (
+            f"On {len(found)} of {len(judged)} pages direct visits move with shares: about {found['dark'].sum():,.0f} of "
+            f"their {found['direct'].sum():,.0f} direct visits are dark social, shared out of sight."
+        )
+    elif len(judged):
+        summary = f"On none of {len(judged)} pages do direct visits move with shares."
+    else:
+        summary = f"Dark social cannot be told: {reason}."
+    extra = {"hours": pd.concat(hours, ignore_index=True) if hours else pd.DataFrame(columns=["content_id", "start", "dark"])}
+    return Result(table, verdict, reason, summary, (), VERSION, {"taus_hours": TAUS}, extra)
+
+
+def _dark(part: pd.DataFrame, shares: pd.Series, usual: dict[int, float]) -> tuple[dict[str, Any], np.ndarray]:
+    y = part["value"].to_numpy(float)
+    direct = float(y.sum())
+    none = {"direct": direct, "dark": np.nan, "low": np.nan, "high": np.nan, "share_of_direct": np.nan, "tau_hours": np.nan}
+    t = part["start"].to_numpy("M8[s]").astype(np.int64) / 3600
+    s = np.sort(shares.to_numpy("M8[s]").astype(np.int64)) / 3600
+    s = s[(s >= t[0]) & (s < t[-1] + 1)] if len(t) else s[:0]
+    for short, why in (
+        (len(y) < LEAST_HOURS, f"fewer than {LEAST_HOURS} observed hours"),
+        (direct < LEAST_VISITS, f"fewer than {LEAST_VISITS} direct visits"),
+        (not len(s), "no share in the observed hours"),
+    ):
+        if short:
+            return none | {"verdict": "inconclusive", "reason": why}, np.zeros(0)
+    w = np.array([usual[hour] for hour in part["start"].dt.hour])
+    w = w / w.mean()
+    # a share acts from its moment on: the hour it falls into holds the rest of that hour
+    lag = np.clip(t[:, None] + 1 - s[None, :], 0, None)
+    best = (-np.inf, 0.0, 0.0, 0.0, np.zeros(0))
+    for tau in TAUS:
+        x = (np.exp(-np.clip(lag - 1, 0, None) / tau) * np.minimum(lag, 1)).sum(axis=1)
+        b, beta, fit = _poisson(y, w, x)
+        if fit > best[0]:
+            best = (fit, b, beta, tau, x)
+    _, b, beta, tau, x = best
+    mu = np.maximum(b * w + beta * x, 1e-9)
+    residual = (y - mu) / np.sqrt(mu)
+    phi = max(1.0, float((residual**2).sum() / max(len(y) - 2, 1)))
+    centred = residual - residual.mean()
+    lags = [float((centred[k:] * centred[:-k]).sum() / max((centred**2).sum(), 1e-9)) for k in range(1, 7)]
+    phi *= 1 + 2 * sum(max(r, 0.0) for r in lags)
+    information = np.array([[(w * w / mu).sum(), (w * x / mu).sum()], [(w * x / mu).sum(), (x * x / mu).sum()]])
+    variance = phi * np.linalg.pinv(information)[1, 1]
+    dark = float(beta * x.sum())
+    wide = LEVEL * float(np.sqrt(max(variance, 0.0))) * x.sum()
+    low, high = max(0.0, dark - wide), min(direct, dark + wide)
+    row = {"direct": direct, "dark": dark, "low": low, "high": high, "share_of_direct": dark / direct, "tau_hours": tau}
+    return row | {"verdict": "found" if low > 0 else "nothing", "reason": ""}, beta * x
+
+
+def _poisson(y: np.ndarray, w: np.ndarray, x: np.ndarray, steps: int = 300) -> tuple[float, float, float]:
+    """b, beta >= 0 of the mean b w + beta x, by EM, and the log-likelihood."""
+    b, beta = y.mean() / 2, y.sum() / 2 / max(x.sum(), 1e-9)
+    for _ in range(steps):
+        ratio = y / np.maximum(b * w + beta * x, 1e-12)
+        b, beta = b * (w * ratio).sum() / w.sum(), beta * (x * ratio).sum() / max(x.sum(), 1e-12)
+    mu = np.maximum(b * w + beta * x, 1e-12)
+    return float(b), float(beta), float((y * np.log(mu) - mu).sum())
