@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -56,25 +57,44 @@ def conditions(where: dict[str, Any]) -> tuple[list[str], list[Any]]:
     return clauses, values
 
 
-def new_rows(table: Table, rows: pa.Table, files: list[str]) -> list[int]:
+def new_rows(table: Table, rows: pa.Table, files: list[str]) -> np.ndarray:
     """Positions of the first row of each key that is in none of the files, in order."""
-    key = ", ".join(f'"{name}"' for name in table.key)
+    first = _first_of_each(rows, table.key)
+    if not files:
+        return first
+    batch = rows.select(table.key)
+    batch = batch if len(first) == rows.num_rows else batch.take(pa.array(first))
     connection = connect()
-    connection.register(
-        "batch", rows.select(table.key).append_column("position", pa.array(range(rows.num_rows), pa.int64()))
-    )
-    sql = f"select {key}, min(position) as position from batch group by {key}"
-    if files:
-        # Equal keys are equal in time as well: Parquet's statistics let DuckDB skip other times.
-        span = ""
-        if table.known_at in table.key:
-            low, high = (end.isoformat() for end in _span(rows[table.known_at]))
-            span = f" where {table.known_at} between timestamptz '{low}' and timestamptz '{high}'"
-        known = f"select {key} from read_parquet({quoted(files)}){span}"
-        match = " and ".join(f'batch."{name}" = known."{name}"' for name in table.key)
-        sql = f"select batch.position from ({sql}) batch anti join ({known}) known on {match}"
-    found = connection.sql(f"select position from ({sql}) order by position").to_arrow_table()
-    return found["position"].to_pylist()
+    connection.register("batch", batch.append_column("position", pa.array(first)))
+    # Equal keys are equal in time as well: Parquet's statistics let DuckDB skip other times.
+    span = ""
+    if table.known_at in table.key:
+        low, high = (end.isoformat() for end in _span(rows[table.known_at]))
+        span = f" where {table.known_at} between timestamptz '{low}' and timestamptz '{high}'"
+    key = ", ".join(f'"{name}"' for name in table.key)
+    known = f"select {key} from read_parquet({quoted(files)}){span}"
+    match = " and ".join(f'batch."{name}" = known."{name}"' for name in table.key)
+    sql = f"select position from batch anti join ({known}) known on {match} order by position"
+    return connection.sql(sql).to_arrow_table()["position"].to_numpy()
+
+
+def _first_of_each(rows: pa.Table, key: tuple[str, ...]) -> np.ndarray:
+    """Positions of the first row of each key.
+
+    Every column becomes the numbers of its distinct values and the key one number made of them:
+    several times quicker than grouping by five texts, and exact.
+    """
+    codes = np.zeros(rows.num_rows, dtype=np.int64)
+    size = 1
+    for name in key:
+        coded = rows[name].combine_chunks().dictionary_encode()
+        many = max(1, len(coded.dictionary))
+        if size * many >= 2**62:
+            codes, distinct = pd.factorize(codes)
+            size = len(distinct)
+        codes = codes * many + coded.indices.to_numpy(zero_copy_only=False)
+        size *= many
+    return np.flatnonzero(~pd.Series(codes).duplicated().to_numpy())
 
 
 def _span(times: pa.ChunkedArray) -> tuple[Any, Any]:

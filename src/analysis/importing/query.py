@@ -95,7 +95,7 @@ def wanted(mapping: Mapping) -> dict[str, str]:
 
 
 def build(mapping: Mapping, counters: list[Counter], columns: list[str], file: str, now: datetime) -> str:
-    """The query over the view ``chunk``: text columns c0, c1, ... in the order of ``columns``, and line.
+    """The query over the view ``chunk``: trimmed texts c0, c1, ... in the order of ``columns``, and line.
 
     Its rows: line, reason (null when all is well), the text cells, times in microseconds, audience,
     and value_i and code_i for every counter (one more for the audience).
@@ -149,7 +149,7 @@ class _Writer:
         """The chunk with empty cells as null, and a list taken apart."""
         cleaned = []
         for index in range(len(columns)):
-            cell = f"nullif(trim(c{index}), '')"
+            cell = f"nullif(c{index}, '')"
             for word in self.mapping.file.missing:
                 cell = f"nullif({cell}, {_text(word)})"
             cleaned.append(f"{cell} as c{index}")
