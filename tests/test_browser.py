@@ -6,8 +6,11 @@ world of hostile titles runs nothing.
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +59,13 @@ figure.update_layout(title=TITLES[3] + TITLES[1], xaxis_title=TITLES[7], meta={"
 figure.add_annotation(text=TITLES[3], x=0, y=5)
 figure
 """
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder without a word."""
+
+    def log_message(self, format: str, *words: object) -> None:
+        pass
 
 
 @dataclass
@@ -169,6 +179,21 @@ def test_every_chart_is_drawn_and_nothing_is_asked_of_a_network(
     # left to itself, plotly.js offers to upload the data to its maker
     assert page.locator("[data-title]").evaluate_all(SHARING) == []
     heard.is_clean()
+
+
+def test_it_also_works_from_a_server(built: Built, opened: Opener) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(built.folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            home = f"http://127.0.0.1:{server.server_port}/"
+            page, heard = opened(f"{home}runs/{built.records['overview'].id}/index.html", offline=False)
+            assert page.evaluate("Number(document.documentElement.dataset.drawn)") > 0
+            assert not heard.console
+            assert all(url.startswith((home, "data:", "blob:")) for url in heard.requests)
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -64,6 +64,7 @@ def test_good_ones_come_out_beside_failing_dying_and_endless_ones(
     write("endless", "# Endless", "while True: pass")
     write("ok", *OK)
     (project / "notebooks" / "broken.ipynb").write_text("{")
+    write("no name; for a report", "# Misnamed")
     done = CliRunner().invoke(app, ["report", "--all", "--cell-timeout", "6"])
     assert done.exit_code == 1
     found = records(project)
@@ -71,6 +72,7 @@ def test_good_ones_come_out_beside_failing_dying_and_endless_ones(
         "ok": "ok",
         "broken": "failed",
         "endless": "failed",
+        "no name; for a report": "failed",
         "fails": "failed",
         "killed": "failed",
     }

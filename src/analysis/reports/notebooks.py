@@ -30,7 +30,7 @@ def names(folder: Path) -> list[str]:
     """The names of the notebooks in the folder, in order."""
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder of notebooks; choose another with VIRALITY_NOTEBOOKS")
-    return sorted(path.stem for path in folder.glob("*.ipynb") if NAME.fullmatch(path.stem))
+    return sorted(path.stem for path in folder.glob("*.ipynb") if not path.name.startswith("."))
 
 
 def load(folder: Path, name: str) -> Report:
@@ -47,6 +47,8 @@ def load(folder: Path, name: str) -> Report:
         near = difflib.get_close_matches(name, known, n=1)
         meant = f"; did you mean {near[0]!r}?" if near else ";"
         raise UserError(f"no report {name!r} in {folder}{meant} there are: {', '.join(known) or 'none'}")
+    if not NAME.fullmatch(name):
+        raise UserError(f"{name}.ipynb cannot be a report: its name may hold letters, digits, - and _ only")
     path = folder / f"{name}.ipynb"
     raw = path.read_bytes()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -199,8 +200,9 @@ class _Runner:
 
     def _unreadable(self, name: str, message: str) -> Record:
         """A notebook that could not even be read: shown as failed beside the others."""
-        record = self._record(name, f"{name}-unreadable", _now(), 0.0, {"error": {"message": message}}, None)
-        return self._publish(record, self.site.stage(name))
+        folder = re.sub(r"[^A-Za-z0-9_-]+", "-", name) + "-unreadable"
+        record = self._record(name, folder, _now(), 0.0, {"error": {"message": message}}, None)
+        return self._publish(record, self.site.stage(folder))
 
     def _publish(self, record: Record, place: Path) -> Record:
         if record.error:

@@ -4,7 +4,7 @@
   var root = document.documentElement;
   var dark = window.matchMedia("(prefers-color-scheme: dark)");
   var config = {responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
-                modeBarButtonsToRemove: ["lasso2d", "select2d", "sendDataToCloud", "sendChartToCloud"]};
+                modeBarButtonsToRemove: ["lasso2d", "select2d"]};
 
   function remembered() {
     try { return window.localStorage.getItem("virality-theme"); } catch (error) { return null; }
