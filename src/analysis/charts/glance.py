@@ -156,6 +156,6 @@ def _told(
             f"{_name(row.platform, cards)} from {row.at:%d %b %H:%M}" for row in part.itertuples()
         )
         many = int((spikes["content_id"] == key).sum())
-        had = f"; {many} spike{'s' if many > 1 else ''} of exposure" if many else ""
+        had = f"; {many} spike{'s' if many > 1 else ''}" if many else ""
         told.append(f"{number}. {titles.get(key, key)}: {where}{had}.")
     return " ".join(told)

@@ -42,10 +42,11 @@ def rises(found: pd.DataFrame, stood: Result) -> Result:
     Returns
     -------
     Result
-        ``table``: content_id; platform; metric; item_id; onset, peak, end (UTC; end missing while it
-        is going on at the last look); direction (rise); excess and its 90 % interval excess_low,
+        ``table``: content_id; platform; metric; item_id; onset, peak, end (UTC; end is the last look
+        where it was still rising then); direction (rise); excess and its 90 % interval excess_low,
         excess_high (in the metric's unit); height (gain over expected, missing where less than 1 is
-        expected); half_life (hours); ongoing. ``extra["unseen"]``: content_id, platform, item_id,
+        expected); half_life (hours); ongoing (still rising at the last look).
+        ``extra["unseen"]``: content_id, platform, item_id,
         looks of those whose rise nobody saw.
     """
     out = stood.table[stood.table["stood_out"].fillna(False).astype(bool)]
@@ -77,7 +78,7 @@ def rises(found: pd.DataFrame, stood: Result) -> Result:
     return Result(table, verdict, reason, _summary(table, unseen), (), VERSION, stood.parameters, extra)
 
 
-def _course(part: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp, pd.Timestamp | None, float, bool]:
+def _course(part: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp, pd.Timestamp, float, bool]:
     at, value = part["at"].reset_index(drop=True), part["value"].to_numpy(dtype=float)
     hours = at.diff().dt.total_seconds().to_numpy()[1:] / 3600
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -99,16 +100,17 @@ def _course(part: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp, pd.Timestam
         high = value[steepest + 1 + reached]
         part_of = (middle + still / 2 - low) / (high - low) if high > low else 1.0
         half = (start + part_of * (seconds[reached] - start) - (peak - at[0]).total_seconds()) / 3600
-    return at[first], peak, None if ongoing else at[last + 1], float(half), ongoing
+    return at[first], peak, at[last + 1], float(half), ongoing
 
 
 def _summary(table: pd.DataFrame, unseen: list[tuple[str, str, str, int]]) -> str:
     if table.empty:
         return f"The rise of {len(unseen):,} counters was not seen." if unseen else "No counter stood out."
-    length = (table["end"] - table["onset"]).dt.total_seconds().median() / 3600
+    over = table[~table["ongoing"].astype(bool)]
+    length = (over["end"] - over["onset"]).dt.total_seconds().median() / 3600
     said = f"{len(table):,} counters that stood out were seen rising"
     if length == length:
-        said += f", for {length:,.1f} hours in the median"
+        said += f"; where the end was seen, it took {length:,.1f} hours in the median"
     half = table["half_life"].median()
     if half == half:
         said += f"; after the steepest moment, half of what still came had come within {half:,.1f} hours"

@@ -181,11 +181,9 @@ def _timeline(
             if row.half_life == row.half_life
             else ""
         )
-        rows.append((row.peak, where, f"{metric} grow fastest{half}"))
-        if pd.notna(row.end):
-            rows.append(
-                (row.end, where, f"{metric} have all but stopped growing: {gain(row)} more than its like")
-            )
+        rows.append((row.peak, where, f"steepest rise of {metric}{half}"))
+        over = "still rising when last looked at" if row.ongoing else "the rise is all but over"
+        rows.append((row.end, where, f"{over}: {metric} {gain(row)} beyond its like"))
     for row in spikes.itertuples():
         half = f", halving in {span(row.half_life)}" if row.half_life == row.half_life else ""
         where = content["site"]
