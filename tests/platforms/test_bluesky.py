@@ -10,6 +10,7 @@ from loopback import answers, loopback, replay
 from websockets.sync.server import serve as websocket
 
 from analysis.actors import actor_hash
+from analysis.platforms import modules
 from analysis.platforms.bluesky import records, stream
 from analysis.platforms.contract import Ask, Unknown
 from analysis.store import Store
@@ -18,9 +19,12 @@ from analysis.urls import content_id
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LOGIN = {
-    "did": "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", "handle": "me.example", "active": True,
-    "accessJwt": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.", "refreshJwt": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.",
-}  # fmt: skip
+    "did": "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa",
+    "handle": "me.example",
+    "active": True,
+    "accessJwt": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.",
+    "refreshJwt": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.",
+}
 SESSION = ("POST", "/xrpc/com.atproto.server.createSession", ())
 
 
@@ -147,6 +151,33 @@ def test_a_recorded_feed_of_an_own_account(recorded):
     assert {r["observer"] for r in rows(batches, "readings")} == {"bluesky appview business"}
 
 
+@pytest.mark.parametrize("name", ["f_feedfeed", "f_getlikes"])
+def test_posts_of_other_recorded_feeds(recorded, name):
+    batches, bodies, _ = recorded(
+        [Ask("account", "me.example")], getAuthorFeed=name, getLikes=None, getQuotes=None
+    )
+    check(batches)
+    plain = [entry["post"] for entry in bodies["getAuthorFeed"]["feed"] if not entry.get("reason")]
+    ids = [f"bluesky:{records.native(session('bluesky'), post['uri'])}" for post in plain]
+    found = [e["event_id"] for e in rows(batches, "events") if e["kind"] != "repost"]
+    assert plain
+    assert found == ids
+    assert rows(batches, "set_aside") == []
+
+
+def test_recorded_posts_by_their_uri(recorded):
+    batches, bodies, _ = recorded(
+        [site_ask("rstats.ai")], searchPosts="f_getposts", getLikes=None, getQuotes=None
+    )
+    check(batches)
+    (post_,) = bodies["searchPosts"]["posts"]
+    (event,) = rows(batches, "events")
+    # the post carries two links, and the one inside the site is its content
+    assert event["content_id"] == content_id("https://rstats.ai/gov.html")
+    values = {r["metric"]: r["value"] for r in rows(batches, "readings")}
+    assert values["likes"] == post_["likeCount"]
+
+
 # -- made-up answers ----------------------------------------------------------------------------
 
 
@@ -159,12 +190,24 @@ def post(
     url="https://example.com/a",
 ):
     return {
-        "uri": f"at://did:plc:author{n}/app.bsky.feed.post/key{n}", "cid": "x", "indexedAt": indexed,
+        "uri": f"at://did:plc:author{n}/app.bsky.feed.post/key{n}",
+        "cid": "x",
+        "indexedAt": indexed,
         "author": {"did": f"did:plc:author{n}", "handle": f"author{n}.example"},
-        "record": {"$type": "app.bsky.feed.post", "createdAt": created, "text": "words nobody keeps",
-                   "embed": {"$type": "app.bsky.embed.external", "external": {"uri": url, "title": "t", "description": ""}}},
-        "likeCount": likes, "repostCount": 0, "replyCount": 0, "quoteCount": quotes,
-    }  # fmt: skip
+        "record": {
+            "$type": "app.bsky.feed.post",
+            "createdAt": created,
+            "text": "words nobody keeps",
+            "embed": {
+                "$type": "app.bsky.embed.external",
+                "external": {"uri": url, "title": "t", "description": ""},
+            },
+        },
+        "likeCount": likes,
+        "repostCount": 0,
+        "replyCount": 0,
+        "quoteCount": quotes,
+    }
 
 
 def like(n, hour=11):
@@ -240,9 +283,19 @@ def test_likes_are_asked_for_only_back_to_the_last_look(serve):
 
 
 def test_a_date_from_the_future_is_bounded_by_who_saw_it(serve):
-    serve(lambda request: (200, {}, {"posts": [
-        post(1, created="2031-01-01T00:00:00Z"), post(2, created="not a date"), post(3, created="2026-10-30T00:00:00Z"),
-    ]}))  # fmt: skip
+    serve(
+        lambda request: (
+            200,
+            {},
+            {
+                "posts": [
+                    post(1, created="2031-01-01T00:00:00Z"),
+                    post(2, created="not a date"),
+                    post(3, created="2026-10-30T00:00:00Z"),
+                ]
+            },
+        )
+    )
     events = rows(
         fetch("bluesky", [url_ask("https://example.com/a")], session("bluesky", Still(NOW))), "events"
     )
@@ -267,10 +320,16 @@ def test_a_site_gives_each_post_its_own_link(serve):
 
 def test_links_of_a_record():
     record = {
-        "embed": {"$type": "app.bsky.embed.recordWithMedia", "media": {"external": {"uri": "https://a.example/1"}},
-                  "record": {"record": {"uri": "at://did:plc:x/app.bsky.feed.post/1"}}},
-        "facets": [{"features": [{"uri": "https://b.example/2"}, {"tag": "x"}]}, {"features": [{"uri": "mailto:a@b"}]}],
-    }  # fmt: skip
+        "embed": {
+            "$type": "app.bsky.embed.recordWithMedia",
+            "media": {"external": {"uri": "https://a.example/1"}},
+            "record": {"record": {"uri": "at://did:plc:x/app.bsky.feed.post/1"}},
+        },
+        "facets": [
+            {"features": [{"uri": "https://b.example/2"}, {"tag": "x"}]},
+            {"features": [{"uri": "mailto:a@b"}]},
+        ],
+    }
     assert records.links(record) == ["https://a.example/1", "https://b.example/2"]
     assert records.quoted(record) == "at://did:plc:x/app.bsky.feed.post/1"
     assert records.kind_of(record) == "quote"
@@ -332,8 +391,17 @@ def follow(asks, places=None, idle=0.4):
 def commit(
     n, operation="create", collection="app.bsky.feed.like", record=None, did=None, rkey=None, seconds=0
 ):
-    event = {"did": did or f"did:plc:fan{n}", "time_us": 1_793_500_000_000_000 + n * 1_000_000, "kind": "commit",
-             "commit": {"rev": "3mptbypluud2a", "operation": operation, "collection": collection, "rkey": rkey or f"3key{n}"}}  # fmt: skip
+    event = {
+        "did": did or f"did:plc:fan{n}",
+        "time_us": 1_793_500_000_000_000 + n * 1_000_000,
+        "kind": "commit",
+        "commit": {
+            "rev": "3mptbypluud2a",
+            "operation": operation,
+            "collection": collection,
+            "rkey": rkey or f"3key{n}",
+        },
+    }
     if record:
         event["commit"] |= {
             "record": {"$type": collection, "createdAt": "2026-11-01T00:00:00Z", **record},
@@ -353,8 +421,16 @@ def link(n, url="https://example.com/a"):
 
 
 def liked(n, of, collection="app.bsky.feed.like"):
-    return commit(n, collection=collection, record={"subject": {
-        "uri": f"at://did:plc:fan{of}/app.bsky.feed.post/3key{of}", "cid": "bafyreigdvhg5ugxpa5tkh5ydedvjolhnmd4jxjrhtcaqkjv4fv3dquqvzq"}})  # fmt: skip
+    return commit(
+        n,
+        collection=collection,
+        record={
+            "subject": {
+                "uri": f"at://did:plc:fan{of}/app.bsky.feed.post/3key{of}",
+                "cid": "bafyreigdvhg5ugxpa5tkh5ydedvjolhnmd4jxjrhtcaqkjv4fv3dquqvzq",
+            }
+        },
+    )
 
 
 def test_every_recorded_event_passes_and_those_watched_are_kept(shared, jetstream):
@@ -507,9 +583,6 @@ def test_the_stream_runs_without_a_key(jetstream, monkeypatch):
     jetstream.frames = [(1, v2(link(1), 1))]
     desk = session("bluesky", Still(NOW))
     seen = []
-    from analysis.platforms import modules
-
     with pytest.raises(Unknown, match="not_configured"):
-        for batch in modules()["bluesky"].fetch([url_ask("https://example.com/a")], desk):
-            seen.append(batch)
+        seen.extend(modules()["bluesky"].fetch([url_ask("https://example.com/a")], desk))
     assert [e["kind"] for e in rows(seen, "events")] == ["submission"]

@@ -386,8 +386,10 @@ def test_digg_votes_in_any_order(tmp_path, order, headed):
 def test_myspace_placements():
     events = rows(fixture("myspace", "placements", "myspace.csv"), "events")
     assert [e["occurred_at"] for e in events] == [
-        datetime(2007, 3, 1, tzinfo=UTC), datetime(2007, 3, 2, 9, 30, tzinfo=UTC), datetime(2008, 11, 5, 9, tzinfo=UTC),
-    ]  # fmt: skip
+        datetime(2007, 3, 1, tzinfo=UTC),
+        datetime(2007, 3, 2, 9, 30, tzinfo=UTC),
+        datetime(2008, 11, 5, 9, tzinfo=UTC),
+    ]
     assert events[0]["audience"] == 120
     assert pd.isna(events[1]["audience"])
 
@@ -395,7 +397,7 @@ def test_myspace_placements():
 # -- disorder and damage ------------------------------------------------------------------------
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1))
 @pytest.mark.parametrize(("platform", "form", "name"), CSVS)
 def test_shuffled_repeated_or_cut_rows_import_to_the_same_once(tmp_path, platform, form, name, seed):
@@ -417,7 +419,7 @@ def test_shuffled_repeated_or_cut_rows_import_to_the_same_once(tmp_path, platfor
     same(stored(*parts), whole(platform, form, name))
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.floats(0.05, 0.999))
 @pytest.mark.parametrize(("platform", "form", "name"), OTHERS + CSVS)
 def test_a_file_cut_anywhere_loses_only_its_last_row(tmp_path, platform, form, name, where):
@@ -482,11 +484,11 @@ def test_a_second_header_in_the_middle_is_no_row(tmp_path):
 def test_another_file_is_refused_or_gives_nothing(tmp_path, platform, form, name):
     (tmp_path / "x").write_text("<html>not an export</html>\n" * 3)
     try:
-        batches = run(platform, form, tmp_path / "x")
+        batches, said = run(platform, form, tmp_path / "x"), ""
     except UserError as error:
-        assert "x is no" in str(error)
-    else:
-        assert batches == []
+        batches, said = [], str(error)
+    assert batches == []
+    assert not said or "x is no" in said
 
 
 def test_the_same_download_on_the_same_day_says_the_same(tmp_path):
@@ -506,8 +508,9 @@ def test_the_same_download_on_the_same_day_says_the_same(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1,234", 1234), ("1.234", 1234), ("12.0", 12), ("1 234", 1234), ("1\u202f234", 1234), ("0", 0), ("", None),
-     ("-", None), ("N/A", None), ("3,5", 3.5), ("12%", 0.12), ("-5", -5), ("1,234,567", 1234567)],
+    [("1,234", 1234), ("1.234", 1234), ("12.0", 12), ("1 234", 1234), ("1\u202f234", 1234), ("0", 0),
+     ("", None),
+          ("-", None), ("N/A", None), ("3,5", 3.5), ("12%", 0.12), ("-5", -5), ("1,234,567", 1234567)],
 )  # fmt: skip
 def test_numbers_as_people_write_them(text, value):
     assert number(text) == (pytest.approx(value) if value is not None else None)
@@ -554,7 +557,7 @@ def test_what_csv_wrote_is_read(lines):
         assert [cells for cells in found if not isinstance(cells, str)] == wanted or ";" in out.getvalue()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=st.binary(max_size=300))
 @pytest.mark.parametrize(("platform", "form"), sorted({(p, f) for p, f, _ in CSVS + OTHERS}))
 def test_no_bytes_break_an_importer(tmp_path, platform, form, raw):

@@ -37,8 +37,15 @@ def serve(monkeypatch):
 
 def element(day, **more):
     at = datetime(2026, 10, day, tzinfo=UTC) if day < 32 else datetime(2026, 11, day - 31, tzinfo=UTC)
-    totals = {"impressionCount": 100 + day, "uniqueImpressionsCount": 80, "clickCount": 7, "likeCount": 5,
-              "commentCount": 0, "shareCount": 1, "engagement": 0.1}  # fmt: skip
+    totals = {
+        "impressionCount": 100 + day,
+        "uniqueImpressionsCount": 80,
+        "clickCount": 7,
+        "likeCount": 5,
+        "commentCount": 0,
+        "shareCount": 1,
+        "engagement": 0.1,
+    }
     span = {"start": int(at.timestamp() * 1000), "end": int((at + timedelta(days=1)).timestamp() * 1000)}
     return {
         "timeRange": span,
@@ -135,16 +142,52 @@ def workbook(path, **sheets):
 
 
 CREATOR = {
-    "DISCOVERY": [("Overall Performance", "4/24/2022 - 4/26/2022"), ("Impressions", 4000), ("Members reached", 1500)],
-    "ENGAGEMENT": [("Date", "Impressions", "Engagements"), ("4/24/2022", 1000, 50), ("4/25/2022", 2000, 60),
-                   ("4/26/2022", 1000, None)],
-    "TOP_POSTS": [("Maximum of 50 posts available to include in this list",), (),
-                  ("Post URL", "Post publish date", "Engagements", None, "Post URL", "Post publish date", "Impressions"),
-                  ("https://www.linkedin.com/feed/update/urn:li:activity:701", "4/24/2022", 40, None,
-                   "https://www.linkedin.com/feed/update/urn:li:activity:702", "4/25/2022", 900)],
-    "FOLLOWERS": [("Total followers on 4/26/2022:", 54448), (), ("Date", "New followers"), ("4/24/2022", 10), ("4/25/2022", 0)],
-    "DEMOGRAPHICS": [("Top Demographics", "Value", "Percentage"), ("Job titles", "Founder", 0.023), ("Companies", "Made-up", "< 1%")],
-}  # fmt: skip
+    "DISCOVERY": [
+        ("Overall Performance", "4/24/2022 - 4/26/2022"),
+        ("Impressions", 4000),
+        ("Members reached", 1500),
+    ],
+    "ENGAGEMENT": [
+        ("Date", "Impressions", "Engagements"),
+        ("4/24/2022", 1000, 50),
+        ("4/25/2022", 2000, 60),
+        ("4/26/2022", 1000, None),
+    ],
+    "TOP_POSTS": [
+        ("Maximum of 50 posts available to include in this list",),
+        (),
+        (
+            "Post URL",
+            "Post publish date",
+            "Engagements",
+            None,
+            "Post URL",
+            "Post publish date",
+            "Impressions",
+        ),
+        (
+            "https://www.linkedin.com/feed/update/urn:li:activity:701",
+            "4/24/2022",
+            40,
+            None,
+            "https://www.linkedin.com/feed/update/urn:li:activity:702",
+            "4/25/2022",
+            900,
+        ),
+    ],
+    "FOLLOWERS": [
+        ("Total followers on 4/26/2022:", 54448),
+        (),
+        ("Date", "New followers"),
+        ("4/24/2022", 10),
+        ("4/25/2022", 0),
+    ],
+    "DEMOGRAPHICS": [
+        ("Top Demographics", "Value", "Percentage"),
+        ("Job titles", "Founder", 0.023),
+        ("Companies", "Made-up", "< 1%"),
+    ],
+}
 
 
 def creator(path, **options):
@@ -193,8 +236,14 @@ def test_the_recorded_layout(shared):
 
 def test_rows_of_a_workbook_in_any_order_and_twice(tmp_path):
     one = creator(workbook(tmp_path / "a.xlsx", **CREATOR))
-    mixed = {n: [*lines[: (3 if n in ("TOP_POSTS", "FOLLOWERS") else 1)],
-                 *reversed(lines[(3 if n in ("TOP_POSTS", "FOLLOWERS") else 1) :]), lines[-1]] for n, lines in CREATOR.items()}  # fmt: skip
+    mixed = {
+        n: [
+            *lines[: (3 if n in ("TOP_POSTS", "FOLLOWERS") else 1)],
+            *reversed(lines[(3 if n in ("TOP_POSTS", "FOLLOWERS") else 1) :]),
+            lines[-1],
+        ]
+        for n, lines in CREATOR.items()
+    }
     two = creator(workbook(tmp_path / "b.xlsx", **mixed))
     for table in ("intervals", "readings"):
         key = list(TABLES[table].key)
@@ -209,30 +258,67 @@ def test_rows_of_a_workbook_in_any_order_and_twice(tmp_path):
 
 METRICS = [
     ("Aggregated engagement metrics for your organic and sponsored updates.",),
-    ("Date", "Impressions (organic)", "Impressions (sponsored)", "Impressions (total)", "Unique impressions (organic)",
-     "Clicks (total)", "Engagement rate (total)"),
+    (
+        "Date",
+        "Impressions (organic)",
+        "Impressions (sponsored)",
+        "Impressions (total)",
+        "Unique impressions (organic)",
+        "Clicks (total)",
+        "Engagement rate (total)",
+    ),
     ("04/24/2026", 100, 20, 120, 90, 8, 0.07),
     ("04/25/2026", 50, 0, 50, 41, 2, 0.04),
-]  # fmt: skip
+]
 POSTS = [
     ("Engagement metrics for individual posts.",),
-    ("Post title", "Post link", "Post type", "Created date", "Impressions", "Clicks", "Likes", "Comments", "Reposts"),
-    ("Words, not kept", "https://www.linkedin.com/feed/update/urn:li:activity:703", "Organic", "04/24/2026", 90, 5, 4, 1, 0),
-]  # fmt: skip
+    (
+        "Post title",
+        "Post link",
+        "Post type",
+        "Created date",
+        "Impressions",
+        "Clicks",
+        "Likes",
+        "Comments",
+        "Reposts",
+    ),
+    (
+        "Words, not kept",
+        "https://www.linkedin.com/feed/update/urn:li:activity:703",
+        "Organic",
+        "04/24/2026",
+        90,
+        5,
+        4,
+        1,
+        0,
+    ),
+]
 
 
 def check_page(batches):
     bins = {(r["metric"], r["start"].day): r["value"] for r in rows(batches, "intervals")}
     assert bins == {
-        ("impressions_organic", 24): 100, ("impressions_sponsored", 24): 20, ("impressions", 24): 120,
-        ("unique_impressions_organic", 24): 90, ("clicks", 24): 8, ("impressions_organic", 25): 50,
-        ("impressions_sponsored", 25): 0, ("impressions", 25): 50, ("unique_impressions_organic", 25): 41, ("clicks", 25): 2,
-    }  # fmt: skip
+        ("impressions_organic", 24): 100,
+        ("impressions_sponsored", 24): 20,
+        ("impressions", 24): 120,
+        ("unique_impressions_organic", 24): 90,
+        ("clicks", 24): 8,
+        ("impressions_organic", 25): 50,
+        ("impressions_sponsored", 25): 0,
+        ("impressions", 25): 50,
+        ("unique_impressions_organic", 25): 41,
+        ("clicks", 25): 2,
+    }
     readings = {r["metric"]: (r["item_id"], r["value"]) for r in rows(batches, "readings")}
     assert readings == {
-        "post_impressions": ("703", 90), "post_clicks": ("703", 5), "post_reactions": ("703", 4),
-        "post_comments": ("703", 1), "post_reposts": ("703", 0),
-    }  # fmt: skip
+        "post_impressions": ("703", 90),
+        "post_clicks": ("703", 5),
+        "post_reactions": ("703", 4),
+        "post_comments": ("703", 1),
+        "post_reposts": ("703", 0),
+    }
     assert "not kept" not in str([b.content.to_dict() for b in batches])
     for name in {m for m, _ in bins} | set(readings):
         assert modules()["linkedin"].CARD.metric(name)

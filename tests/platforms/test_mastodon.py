@@ -43,12 +43,26 @@ def card(url, uses=("3", "2"), at=1_793_491_200):
 
 def status(native, url="https://example.com/a", **more):
     return {
-        "id": str(native), "uri": f"https://other.example/users/member{native}/statuses/{native}", "url": None,
-        "created_at": "2026-10-31T10:00:00.000Z", "content": "<p>words nobody keeps</p>", "visibility": "public",
-        "in_reply_to_id": None, "reblogs_count": 4, "favourites_count": 9, "replies_count": 0, "spoiler_text": "",
-        "account": {"id": "7", "acct": f"member{native}@other.example", "username": f"member{native}",
-                    "url": f"https://other.example/@member{native}", "followers_count": 120}, **more,
-    }  # fmt: skip
+        "id": str(native),
+        "uri": f"https://other.example/users/member{native}/statuses/{native}",
+        "url": None,
+        "created_at": "2026-10-31T10:00:00.000Z",
+        "content": "<p>words nobody keeps</p>",
+        "visibility": "public",
+        "in_reply_to_id": None,
+        "reblogs_count": 4,
+        "favourites_count": 9,
+        "replies_count": 0,
+        "spoiler_text": "",
+        "account": {
+            "id": "7",
+            "acct": f"member{native}@other.example",
+            "username": f"member{native}",
+            "url": f"https://other.example/@member{native}",
+            "followers_count": 120,
+        },
+        **more,
+    }
 
 
 def answer(links=(), posts=(), single=None):
@@ -70,9 +84,7 @@ def answer(links=(), posts=(), single=None):
 
 def test_every_recorded_trending_link_and_day(shared, monkeypatch):
     recorded = answers(shared, TRENDS)
-    ((_, path, _), [(_, _, body)]) = next(
-        item for item in recorded.items() if item[0][1].endswith("trends/links")
-    )
+    (_, [(_, _, body)]) = next(item for item in recorded.items() if item[0][1].endswith("trends/links"))
     cards = json.loads(body)
     assert len(cards) == 10
     asks = [url_ask(c["url"]) for c in cards]
@@ -98,8 +110,11 @@ def test_every_recorded_trending_link_and_day(shared, monkeypatch):
 
 
 def test_the_recorded_refusal_of_a_link_timeline_is_suppressed(shared, monkeypatch):
-    recorded = answers(shared, "mastodon/mastodonpy_cassettes/test_timeline_link_fails.yaml",
-                       "mastodon/mastodonpy_cassettes/test_trending_links.yaml")  # fmt: skip
+    recorded = answers(
+        shared,
+        "mastodon/mastodonpy_cassettes/test_timeline_link_fails.yaml",
+        "mastodon/mastodonpy_cassettes/test_trending_links.yaml",
+    )
     with replay(shared, recorded) as url:
         monkeypatch.setenv("VIRALITY_MASTODON_BASE_URL", url)
         desk = session("mastodon")
@@ -124,10 +139,36 @@ def test_recorded_statuses_counters(shared, monkeypatch, name):
             ask = Ask("item", "item1", "c1")
             found = rows(fetch("mastodon", [ask], desk), "readings")
         assert {r["metric"]: r["value"] for r in found} == {
-            "reblogs": post["reblogs_count"], "favourites": post["favourites_count"], "replies": post["replies_count"],
-        }  # fmt: skip
+            "reblogs": post["reblogs_count"],
+            "favourites": post["favourites_count"],
+            "replies": post["replies_count"],
+        }
         assert {(r["item_id"], r["content_id"]) for r in found} == {("item1", "c1")}
         assert ask in desk.answered
+
+
+def test_every_recorded_status_as_a_post_with_a_link(shared, serve):
+    """Statuses of the recorded timelines, told as the posts of a trending link."""
+    names = ("test_fetch_remaining", "test_hashtag_tl", "test_list_timeline")
+    recorded = answers(shared, *(f"mastodon/mastodonpy_cassettes/{name}.yaml" for name in names))
+    pages = [
+        json.loads(body) for (_, path, _), [(_, _, body), *_] in recorded.items() if "/timelines/" in path
+    ]
+    posts = sorted({p["id"]: p for page in pages for p in page}.values(), key=lambda p: -int(p["id"]))
+    assert len(posts) >= 30
+    serve(answer([card("https://example.com/a")], posts))
+    batches = fetch("mastodon", [url_ask("https://example.com/a")], session("mastodon"))
+    events = rows(batches, "events")
+    assert len(events) == len(posts)
+    for event, post in zip(events, posts, strict=True):
+        assert event["occurred_at"] == datetime.fromisoformat(post["created_at"])
+        assert event["actor"] == actor_hash("mastodon", post["account"]["url"])
+        assert event["kind"] == ("reply" if post["in_reply_to_id"] else "submission")
+    readings = {(r["item_id"], r["metric"]): r["value"] for r in rows(batches, "readings")}
+    for event, post in zip(events, posts, strict=True):
+        item = event["event_id"].removeprefix("mastodon:")
+        assert readings[item, "reblogs"] == post["reblogs_count"]
+        assert readings[item, "favourites"] == post["favourites_count"]
 
 
 def test_posts_with_a_link_are_events_without_names(serve):

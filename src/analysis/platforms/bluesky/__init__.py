@@ -77,8 +77,14 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
 
 def plan(asks: Sequence[Ask], session: Session) -> Plan:
     """At least one search a URL or site and one feed an account; likes and quotes come on top."""
-    what = [f"posts, likes and quotes of {len(asks):,} URLs, sites and accounts"]
-    seconds = session.option("live", "0")
-    if float(seconds or 0) > 0:
-        what.append(f"the live stream for at most {seconds} s")
-    return Plan(1 + len(asks), 0.0, tuple(what))
+    seconds = float(session.option("live", "0") or 0)
+    follows = f"the live stream for at most {seconds:g} s"
+    try:
+        session.key("handle")
+        session.key("app_password")
+    except Unknown:
+        if seconds <= 0:
+            raise
+        return Plan(1, 0.0, (f"{follows}; no search without a key",))
+    what = f"posts, likes and quotes of {len(asks):,} URLs, sites and accounts"
+    return Plan(1 + len(asks), 0.0, (what, follows) if seconds > 0 else (what,))

@@ -81,7 +81,8 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
 
 
 def plan(asks: Sequence[Ask], session: Session) -> Plan:
-    """Requests ``fetch`` would make."""
+    """Requests ``fetch`` would make. Unknown without a key."""
+    session.key("access_token")
     return Plan(len(asks), 0.0, (f"daily share statistics of {len(asks):,} organisations",))
 
 

@@ -35,7 +35,8 @@ PUBLIC = {
 
 
 def plan(asks: Sequence[Ask], session: Session) -> Plan:
-    """At least one request a URL, a page an account, one for 100 items."""
+    """At least one request a URL, a page an account, one for 100 items. Unknown without a key."""
+    session.key("bearer_token")
     counted = [ask for ask in asks if ask.kind in ("url", "site")]
     accounts = [ask for ask in asks if ask.kind == "account"]
     items = [ask for ask in asks if ask.kind == "item"]
