@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,7 @@ class PagePreprocessor(Preprocessor):
     def __init__(self, contents: Contents, **traits: Any) -> None:
         super().__init__(enabled=True, **traits)
         self.contents = contents
+        self.sections = 0
 
     def preprocess_cell(self, cell: Any, resources: Any, index: int) -> tuple[Any, Any]:
         """The cell with ``metadata.page`` set on it and on its outputs."""
@@ -81,14 +83,11 @@ class PagePreprocessor(Preprocessor):
             return self._html(value)
         if form == "text/markdown":
             out = self._markdown(value)
-            if not self.contents.summary and (found := re.search(r"<p>(.*?)</p>", out, re.S)):
-                self.contents.summary = clean.without_tags(found[1])
+            self._sum_up(out)
             return out
         if form == "text/plain":
             return self._text(value)
         if form == "image/svg+xml":
-            import base64
-
             value = base64.b64encode(value.encode()).decode()
         words = clean.text(str(output.data.get("text/plain", "Picture")))
         return Markup('<p><img class="plain" alt="{}" src="data:{};base64,{}"></p>').format(
@@ -100,11 +99,17 @@ class PagePreprocessor(Preprocessor):
 
     def _html(self, value: str) -> Markup:
         out = clean.html(value)
+        self._sum_up(out)
+        return self._scrolling(out)
+
+    def _sum_up(self, out: str) -> None:
+        """Remember the first verdict, or the first computed sentence where there is none."""
         found = VERDICT.search(out)
         if found and not self.contents.verdict:
-            self.contents.verdict = found[1]  # a verdict beats a sentence that came before it
+            self.contents.verdict = found[1]
             self.contents.summary = clean.without_tags(found[3] or found[2])
-        return self._scrolling(out)
+        elif not self.contents.summary and (first := re.search(r"<p>(.*?)</p>", out, re.S)):
+            self.contents.summary = clean.without_tags(first[1])
 
     def _scrolling(self, out: str) -> Markup:
         """Each table in a region of its own that scrolls, can be reached by keyboard, and has a name."""
@@ -125,11 +130,11 @@ class PagePreprocessor(Preprocessor):
             self.contents.title = clean.without_tags(clean.markdown(first)[0])
         out, headings = clean.markdown(rest)
         for level, words in headings:
-            if not words:
-                continue
-            anchor = f"section-{len(self.contents.headings) + 1}"
+            self.sections += 1
+            anchor = f"section-{self.sections}"
             out = out.replace(f"<h{level}>", f'<h{level} id="{anchor}">', 1)
-            self.contents.headings.append((level, anchor, words))
+            if words:
+                self.contents.headings.append((level, anchor, words))
         return self._scrolling(out)
 
 
