@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.checks.evidence import Stretch
 from analysis.models import _scan, baseline
-from analysis.models.baseline import Baseline
+from analysis.models.baseline import Baseline, Rhythm
 from analysis.models.grid import DAY, Grid, threshold
 
 
@@ -29,18 +29,27 @@ def detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, lis
     for cut in (2.5, 4.0, 6.0):
         base = baseline.learn(grid, beat, mask, cut, base)
         found, height, tail = alarms(y, known.astype(float), base, mask, lengths, limit)
-        mask = np.ones(len(y))
-        for stretch in found:
-            mask[max(stretch.onset - 1, 0) : stretch.end + 2 * (stretch.end - stretch.onset) + 3] = 0.0
-        # What stands out at the same time of most weeks is the rhythm, and must be learnt.
-        beat_of = beat.cell if beat.n_cells > 1 else beat.index
-        seen = np.bincount(beat_of[known], minlength=beat_of.max() + 1)
-        out = np.bincount(beat_of[known], 1.0 - mask[known], minlength=beat_of.max() + 1)
-        mask[((out > 0.5 * seen) & (seen >= 3))[beat_of]] = 1.0
-        if mask[known].mean() < 0.3:
-            mask = np.ones(len(y))
+        mask = _learnable(found, beat, known, grid)
     assert base is not None
     return base, _merge(sorted(found), y - base.mu), height, tail
+
+
+def _learnable(found: list[Stretch], beat: Rhythm, known: np.ndarray, grid: Grid) -> np.ndarray:
+    """1 where the baseline may learn: outside the stretches and their thin tails."""
+    wide, bare, often = np.ones(len(known)), np.ones(len(known)), np.zeros(len(known))
+    for stretch in found:
+        size = stretch.end - stretch.onset
+        wide[max(stretch.onset - 1, 0) : stretch.end + 2 * size + 3] = 0.0
+        bare[stretch.onset : stretch.end + 1] = 0.0
+        if size * grid.cadence < DAY:
+            often[stretch.onset : stretch.end + 1] = 1.0
+    mask = next((m for m in (wide, bare) if m[known].mean() >= 0.3), np.ones(len(known)))
+    # What stands out at the same time of most weeks is the rhythm, and must be learnt.
+    place = beat.cell if beat.n_cells > 1 else beat.index
+    seen = np.bincount(place[known], minlength=place.max() + 1)
+    out = np.bincount(place[known], often[known], minlength=place.max() + 1)
+    mask[((out > 0.5 * seen) & (seen >= 3))[place]] = 1.0
+    return mask
 
 
 def _merge(found: list[Stretch], gap: np.ndarray) -> list[Stretch]:
