@@ -80,8 +80,8 @@ class _Desk(Connection):
         self._out.put((self.card.name, "done", asks))
 
     def unknown(self, ask: Ask, error: Unknown) -> None:
+        self._out.put((self.card.name, "unknown", (ask, self.clean(error))))
         super().unknown(ask, error)
-        self._out.put((self.card.name, "unknown", (ask, error)))
 
 
 @dataclass
@@ -334,7 +334,10 @@ def _unknown_rows(job: _Job, failed: dict[Ask, Unknown], clock: Clock) -> list[B
         if ask.url:
             rows.content(ask.url)
         item = ask.value if ask.kind == "item" else ask.content_id
+        told = getattr(job.module, "TELLS", {}).get(ask.kind)
         for metric in card.metrics:
+            if told is not None and metric.name not in told:
+                continue
             if metric.shape == "reading":
                 rows.reading(
                     item, ask.content_id, metric.name, None, status=error.status, reason=error.reason

@@ -6,6 +6,8 @@ A module beside this file offers, next to its ``CARD``:
 * ``fetch(asks, session) -> Iterator[Batch]``: every row exactly as the platform gives it.
 * ``plan(asks, session) -> Plan``: what ``fetch`` would request and cost, asking nobody.
 * ``IMPORTS: dict[str, Callable[[Path], Iterator[Batch]]]``: the platform's own exports, by format.
+* ``TELLS: dict[str, tuple[str, ...]]``: the metrics an ask of a kind brings, so that only these are
+  unknown when it fails; all of the card's where it is missing.
 * ``takes(ask) -> bool``: which asks of those kinds make sense here (a video's URL, an article's);
   all of them where it is missing.
 * ``AGES: tuple[timedelta, ...]``: its own set ages, where the default ones make no sense.
@@ -185,7 +187,11 @@ class Session(Protocol):
         """These asks are answered by what was yielded so far."""
 
     def unknown(self, ask: Ask, error: Unknown) -> None:
-        """Leave this one ask unknown for this reason; the fetch goes on."""
+        """Leave this one ask unknown for this reason; the fetch goes on.
+
+        Unless it is the third in a row that failed in passing (no answer, a server's fault): then it is
+        not this ask, and the error rises, so that a platform that is down is not asked a thousand times.
+        """
 
 
 @contextmanager

@@ -58,6 +58,11 @@ CARD = Card(
 )  # fmt: skip
 
 ASKS = frozenset({"url", "site", "item"})
+TELLS: dict[str, tuple[str, ...]] = {
+    "url": ("uses", "accounts"),
+    "site": (),
+    "item": ("reblogs", "favourites", "replies"),
+}
 TREND_PAGE, TREND_PAGES, TIMELINE_PAGE = 20, 5, 40
 DAY = timedelta(days=1)
 COUNTERS = {"reblogs_count": "reblogs", "favourites_count": "favourites", "replies_count": "replies"}

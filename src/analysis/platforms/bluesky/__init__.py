@@ -57,6 +57,7 @@ CARD = Card(
 )  # fmt: skip
 
 ASKS = frozenset({"url", "site", "account"})
+TELLS: dict[str, tuple[str, ...]] = {"url": ("submissions",), "site": ()}
 
 
 def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:

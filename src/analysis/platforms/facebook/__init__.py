@@ -79,6 +79,7 @@ CARD = Card(
 )  # fmt: skip
 
 ASKS = frozenset({"url"})
+TELLS = {"url": ("url_reactions", "url_comments", "url_shares", "url_plugin_comments")}
 
 
 def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:

@@ -89,6 +89,11 @@ CARD = Card(
 )
 
 ASKS = frozenset({"url", "site", "account", "item"})
+TELLS = {
+    "url": ("mentions",),
+    "site": ("mentions",),
+    "item": ("impressions", "likes", "retweets", "quotes", "replies", "bookmarks"),
+}
 
 
 def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
