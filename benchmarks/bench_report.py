@@ -1,8 +1,8 @@
-"""``virality report --all`` on the sample world, beside plain papermill and nbconvert on the same notebooks.
+"""``virality report`` on the sample world, beside plain papermill and nbconvert on the same notebooks.
 
-``python -m benchmarks.bench_report [--rounds 3]`` prints a table and writes docs/figures/report.md. Both
-ways run in turn in every round; the figures are medians. The peer runs the two commands one notebook
-after another and makes pages without charts' pictures, numbers, index or policy.
+``python -m benchmarks.bench_report [--rounds 3] [--reports NAME ...]`` prints a table and writes
+docs/figures/report.md. Both ways run in turn in every round; the figures are medians. The peer runs the
+two commands one notebook after another and makes pages without charts' pictures, numbers, index or policy.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def seconds(command: list[str], environment: dict[str, str]) -> float:
     return time.perf_counter() - began
 
 
-def ours(environment: dict[str, str], site: Path) -> dict[str, float]:
+def ours(environment: dict[str, str], names: list[str], site: Path) -> dict[str, float]:
     """One build from nothing, one more when nothing is stale."""
-    command = [str(BIN / "virality"), "report", "--all", "--again"]
+    command = [str(BIN / "virality"), "report", *names, "--again"]
     took = seconds(command, environment)
     records = [json.loads(path.read_text()) for path in site.glob("runs/*/record.json")]
     pages = [record["files"]["index.html"]["bytes"] for record in records]
@@ -74,8 +74,12 @@ def main() -> None:
     """Measure, print, write."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=3)
-    rounds = options.parse_args().rounds
+    options.add_argument("--reports", nargs="*", help="by default all")
+    asked = options.parse_args()
+    rounds = asked.rounds
     notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    notebooks = [path for path in notebooks if not asked.reports or path.stem in asked.reports]
+    names = [path.stem for path in notebooks]
     mine: list[dict[str, float]] = []
     theirs: list[dict[str, float]] = []
     bare: list[float] = []
@@ -90,16 +94,16 @@ def main() -> None:
         seconds([str(BIN / "virality"), "simulate"], environment)
         for number in range(rounds):
             site = place / f"site{number}"
-            mine.append(ours(environment | {"VIRALITY_SITE": str(site)}, site))
+            mine.append(ours(environment | {"VIRALITY_SITE": str(site)}, names, site))
             theirs.append(peer(environment, notebooks, place))
             blind = {"VIRALITY_SITE": str(place / f"bare{number}"), "BROWSER_PATH": "/nonexistent/chromium"}
-            bare.append(seconds([str(BIN / "virality"), "report", "--all"], environment | blind))
+            bare.append(seconds([str(BIN / "virality"), "report", *names], environment | blind))
             print(f"round {number + 1} of {rounds}", file=sys.stderr)
-    write(mine, theirs, bare, len(notebooks))
+    write(mine, theirs, bare, names)
 
 
 def write(
-    mine: list[dict[str, float]], theirs: list[dict[str, float]], bare: list[float], pages: int
+    mine: list[dict[str, float]], theirs: list[dict[str, float]], bare: list[float], names: list[str]
 ) -> None:
     """The table, on the screen and as Markdown."""
     rows = []
@@ -113,7 +117,7 @@ def write(
     )
     head = ("", "virality report", "papermill + nbconvert", "ratio")
     lines = ["| " + " | ".join(row) + " |" for row in (head, ("---", "---:", "---:", "---:"), *rows)]
-    how = f"{pages} notebooks, medians of {len(mine)} rounds, taken in turn, {os.cpu_count()} cores"
+    how = f"{', '.join(names)}: medians of {len(mine)} rounds, taken in turn, {os.cpu_count()} cores"
     when = f"Python {sys.version.split()[0]}, {datetime.now(UTC):%Y-%m-%d}"
     peer_note = (
         "The peer's figure for kernels is the whole of `papermill`; each of its pages holds plotly.js."
