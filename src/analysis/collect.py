@@ -103,7 +103,7 @@ class _Job:
 
 
 def sources() -> dict[str, ModuleType]:
-    """Everything that can be named in a watchlist: platforms, and services that count the user's own visits."""
+    """Everything a watchlist can name: platforms, and services that count the user's own visits."""
     return {**platforms.modules(), **traffic.modules()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from typing import Any
 from analysis.collect import Outcome, sources
 from analysis.due import Due
 from analysis.platforms.contract import Plan, Unknown
+
+WIDTH = 110
 
 
 class JsonLog:
@@ -41,7 +44,7 @@ class Progress:
         line = self._line(event, platform, fields)
         if line:
             with self._lock:
-                print(f"{platform:>12}  {line}", file=sys.stderr, flush=True)
+                print(f"{platform:>14}  {line}", file=sys.stderr, flush=True)
 
     def _line(self, event: str, platform: str, fields: dict[str, Any]) -> str:
         if event == "asking":
@@ -98,7 +101,7 @@ def outcome_table(outcomes: Sequence[Outcome]) -> str:
         if out.set_aside:
             said.append(f"{out.set_aside:,} records could not be read and were left out")
         if out.waited >= 1:
-            said.append(f"waited {out.waited:,.0f} s to stay within its limits")
+            said.append(f"waited {out.waited:,.0f} s in all")
     return _aligned(lines, notes)
 
 
@@ -131,5 +134,8 @@ def _aligned(lines: Sequence[Sequence[str]], notes: Mapping[int, Sequence[str]])
             for i, (cell, w) in enumerate(zip(line, widths, strict=True))
         ]
         out.append("  ".join(cells).rstrip())
-        out += [f"    {note}" for note in notes.get(number, ())]
+        for note in notes.get(number, ()):
+            out += textwrap.wrap(
+                note, WIDTH, initial_indent="    ", subsequent_indent="      ", break_long_words=False
+            )
     return "\n".join(out)

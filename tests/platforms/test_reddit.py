@@ -279,3 +279,29 @@ def test_an_exhausted_window_is_waited_for_and_said(keys):
         fetch("reddit", [url_ask("https://example.com/a")], desk)
     assert clock.naps == [33.0]
     assert told[0][0] == "waiting"
+
+
+def test_told_to_come_back_it_waits_and_goes_on(keys):
+    clock = Still()
+
+    def answer(request):
+        if own.paths().count("/api/info") == 1:
+            return 429, {"Retry-After": "12"}, {}
+        return 200, {}, listing([])
+
+    with reddit(answer) as own:
+        keys(own.url)
+        desk = session("reddit", clock)
+        ask = url_ask("https://example.com/a")
+        fetch("reddit", [ask], desk)
+    assert clock.naps == [12.0]
+    assert ask in desk.answered
+
+
+def test_down_it_is_not_asked_a_thousand_times(keys):
+    with reddit(lambda r: (503, {}, {})) as own:
+        keys(own.url)
+        asks = [url_ask(f"https://example.com/{n}") for n in range(1000)]
+        with pytest.raises(Unknown, match="503"):
+            fetch("reddit", asks, session("reddit"))
+        assert own.paths().count("/api/info") == 9

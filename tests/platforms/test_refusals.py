@@ -200,3 +200,28 @@ def test_youtubes_used_up_quota_is_a_limit_not_a_refusal(monkeypatch):
     body = {"error": {"code": 403, "errors": [{"reason": "quotaExceeded"}]}}
     error, _, _, _ = refused(monkeypatch, "youtube", VIDEO, (403, {}, body))
     assert error.status == "rate_limited"
+
+
+def test_a_platform_that_is_down_is_not_asked_a_thousand_times(monkeypatch):
+    with loopback((503, {}, {})) as server:
+        monkeypatch.setenv("VIRALITY_HACKERNEWS_SEARCH_URL", server.url)
+        desk = session("hackernews")
+        asks = [url_ask(f"https://example.com/{n}") for n in range(1000)]
+        with pytest.raises(Unknown, match="503"):
+            fetch("hackernews", asks, desk)
+    assert len(server.requests) == 9  # three asks, three times each
+
+
+def test_one_url_a_server_stumbles_over_does_not_stop_the_others(monkeypatch):
+    def answer(request):
+        if request.query["query"] == "example.com/3":
+            return 500, {}, {}
+        return 200, {}, {"hits": [], "nbHits": 0, "hitsPerPage": 1000}
+
+    with loopback(answer) as server:
+        monkeypatch.setenv("VIRALITY_HACKERNEWS_SEARCH_URL", server.url)
+        desk = session("hackernews")
+        asks = [url_ask(f"https://example.com/{n}") for n in range(6)]
+        fetch("hackernews", asks, desk)
+    assert desk.answered == {ask for n, ask in enumerate(asks) if n != 3}
+    assert desk.failed[asks[3]].http == 500

@@ -65,6 +65,7 @@ class Connection:
         self._tell, self._pace, self._clock = tell, pace, clock or Clock()
         self._patience, self.timeout = patience, timeout
         self._secrets: list[str] = []
+        self._failures = 0
         self._http: Any = None
 
     def close(self) -> None:
@@ -120,10 +121,14 @@ class Connection:
     def done(self, *asks: Ask) -> None:
         """These asks are answered."""
         self.answered.update(asks)
+        self._failures = 0
 
     def unknown(self, ask: Ask, error: Unknown) -> None:
-        """Leave this ask unknown."""
+        """Leave this ask unknown; the third in a row that nobody answered ends the fetch."""
         self.failed[ask] = self.clean(error)
+        self._failures = self._failures + 1 if error.passing else 0
+        if self._failures >= ATTEMPTS:
+            raise error
 
     def permit(
         self, *, limits: tuple[Limit, ...] | None = None, scope: str = "", is_request: bool = True

@@ -77,6 +77,7 @@ CARD = Card(
 )
 
 ASKS = frozenset({"url", "site", "item"})
+TELLS = {"url": ("submissions",), "site": ("submissions",), "item": ("points", "comments", "dead")}
 SEARCH, ITEMS = "https://hn.algolia.com/api/v1", "https://hacker-news.firebaseio.com/v0"
 PAGE = 1000
 LATE_SECONDS = 3600  # Algolia indexes with a delay: the last hour is looked at again
@@ -115,7 +116,7 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
 
 def _lone(error: Unknown) -> bool:
     """Whether the failure is this ask's own, so that the next one may well work."""
-    return error.status == "failed" and error.http in (None, 400, 404, 422)
+    return error.status == "failed"
 
 
 def _rows(session: Session, observer: str) -> Rows:

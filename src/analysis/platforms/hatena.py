@@ -101,7 +101,7 @@ def _some(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
             try:
                 yield _entry(ask, session)
             except Unknown as error:
-                if error.status != "failed" or error.passing:
+                if error.status != "failed":
                     raise
                 session.unknown(ask, error)
                 continue

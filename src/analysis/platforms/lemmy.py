@@ -65,6 +65,7 @@ CARD = Card(
 )
 
 ASKS = frozenset({"url", "community", "item"})
+TELLS = {"url": ("submissions",), "item": ("score", "comments")}
 SWEEPS = True
 INSTANCE = "https://lemmy.world"
 PAGE = 50
@@ -89,7 +90,7 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
             else:
                 yield _item(ask, session)
         except Unknown as error:
-            if error.status != "failed" or error.passing:
+            if error.status != "failed":
                 raise
             session.unknown(ask, error)
         else:

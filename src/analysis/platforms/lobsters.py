@@ -56,6 +56,7 @@ CARD = Card(
 )
 
 ASKS = frozenset({"url", "site", "community", "item"})
+TELLS = {"url": ("score", "comments"), "site": ("score", "comments"), "item": ("score", "comments", "flags")}
 BASE = "https://lobste.rs"
 OBSERVER = "lobste.rs"
 STORIES_A_PAGE, STORIES_A_DAY = 25, 40
@@ -100,7 +101,7 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
             try:
                 yield _item(ask, session)
             except Unknown as error:
-                if error.status != "failed" or error.passing:
+                if error.status != "failed":
                     raise
                 session.unknown(ask, error)
                 continue

@@ -7,13 +7,13 @@ praw reads an attribute it lacks by asking Reddit again, once an item; so submis
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from analysis.platforms.card import Access, Card, Key, LifeEvent, Limit, LinkPolicy, Metric, Rule
-from analysis.platforms.client import PAUSE_SECONDS, retry_after
+from analysis.platforms.client import ATTEMPTS, PASSING, PAUSE_SECONDS, retry_after
 from analysis.platforms.contract import Ask, Plan, Session, Unknown, each, understood
 from analysis.platforms.rows import Rows, count, moment
 from analysis.tables import Batch
@@ -110,6 +110,11 @@ CARD = Card(
 )
 
 ASKS = frozenset({"url", "site", "community", "item"})
+TELLS = {
+    "url": ("submissions",),
+    "site": ("submissions",),
+    "item": ("score", "comments"),
+}
 SWEEPS = True
 PAGE = 100
 OBSERVER = "reddit api"
@@ -152,7 +157,7 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
         except Unknown as error:
             # a community may be private, banned or misspelt; the others are not
             lone = ask.kind == "community" and error.http in (302, 403, 404)
-            if not (lone or (error.status == "failed" and error.http in (None, 400, 404))):
+            if not (lone or error.status == "failed"):
                 raise
             session.unknown(ask, error)
         else:
@@ -170,8 +175,13 @@ def _client(session: Session) -> praw.Reddit:
         """praw's own way out, kept within the limits that all processes share."""
 
         def request(self, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
-            session.permit()
-            answer = super().request(*args, timeout=timeout, **kwargs)
+            for attempt in range(ATTEMPTS):
+                session.permit()
+                answer = super().request(*args, timeout=timeout, **kwargs)
+                if answer.status_code != 429 or attempt == ATTEMPTS - 1:
+                    break
+                # praw gives up at once
+                session.wait(_told(answer.headers, session) or PAUSE_SECONDS, "it asked us to wait")
             remaining = answer.headers.pop("x-ratelimit-remaining", None)
             # taken out above, because praw would wait a second time, and say nothing
             if remaining is not None and float(remaining) < 1 and answer.status_code != 429:
@@ -192,6 +202,10 @@ def _client(session: Session) -> praw.Reddit:
     )
 
 
+def _told(headers: Mapping[str, str], session: Session) -> float | None:
+    return retry_after({name.lower(): value for name, value in headers.items()}, session.now())
+
+
 @contextmanager
 def _answers(session: Session) -> Iterator[None]:
     """Turn what praw raises into Unknown."""
@@ -201,8 +215,7 @@ def _answers(session: Session) -> Iterator[None]:
     try:
         yield
     except core.TooManyRequests as error:
-        headers = {name.lower(): value for name, value in error.response.headers.items()}
-        seconds = retry_after(headers, session.now())
+        seconds = _told(error.response.headers, session)
         session.hold(PAUSE_SECONDS if seconds is None else seconds)
         raise session.failure(429, retry_after=seconds) from None
     except core.OAuthException:
@@ -210,12 +223,16 @@ def _answers(session: Session) -> Iterator[None]:
     except core.BadJSON:
         raise Unknown("failed", "Reddit answered with no whole JSON") from None
     except core.ResponseException as error:
-        raise session.failure(error.response.status_code) from None
+        answered = session.failure(error.response.status_code)
+        answered.passing = error.response.status_code in PASSING
+        raise answered from None
     except core.RequestException as error:
         cause = error.original_exception
         if isinstance(cause, Unknown):
             raise cause from None
-        raise Unknown("failed", f"Reddit could not be reached ({type(cause).__name__})") from None
+        unreached = Unknown("failed", f"Reddit could not be reached ({type(cause).__name__})")
+        unreached.passing = True
+        raise unreached from None
     except (core.PrawcoreException, praw.exceptions.PRAWException) as error:
         raise Unknown("failed", f"Reddit's answer was not understood ({type(error).__name__})") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -64,7 +64,7 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
         try:
             yield from _account(ask, session)
         except Unknown as error:
-            if error.status != "failed" or error.passing:
+            if error.status != "failed":
                 raise
             session.unknown(ask, error)
         else:
