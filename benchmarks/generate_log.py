@@ -261,9 +261,9 @@ def main() -> None:
     ask.add_argument("--seed", type=int, default=0)
     asked = ask.parse_args()
     with open(asked.file, "wb") as file:
-        # half a million at a time, each its own days: memory stays small
-        pieces = max(1, asked.lines // 500_000)
-        each = max(1, asked.days // pieces)
+        # a day or more at a time: memory stays small
+        pieces = max(1, min(asked.days, asked.lines // 500_000))
+        each = asked.days // pieces
         first = pd.Timestamp("2026-03-02")
         for piece in range(pieces):
             log = make(asked.lines // pieces, each, asked.seed + piece, str(first.date()))

@@ -136,16 +136,18 @@ class Store:
 
     # -- writing ------------------------------------------------------------------------------
 
-    def append(self, table: Table | str, frame: pd.DataFrame | pa.Table) -> Appended:
+    def append(self, table: Table | str, frame: pd.DataFrame | pa.Table, *, fresh: bool = False) -> Appended:
         """Add the rows whose key is not in the store yet; the first of equal keys wins.
 
         A content whose title or publication time was unknown gets it when a later row knows it.
+        ``fresh``: the caller vouches that no key can be known, because its ``observed_at`` is a moment
+        nobody else could have written; they are not looked up.
         """
         table = _table(table)
         rows = to_arrow(frame, table)
         if rows.num_rows == 0:
             return _appended(np.zeros(0, dtype=np.int64), 0)
-        appended = _retry(lambda: self._append_once(table, rows), f"append to {table.name}")
+        appended = _retry(lambda: self._append_once(table, rows, fresh), f"append to {table.name}")
         if table is CONTENT and appended.known:
             _retry(lambda: self._fill(rows), "filling in of content")
         return appended
@@ -252,12 +254,12 @@ class Store:
         delta = self._delta(table)
         return [] if delta is None else delta.file_uris()
 
-    def _append_once(self, table: Table, rows: pa.Table) -> Appended:
+    def _append_once(self, table: Table, rows: pa.Table, fresh: bool = False) -> Appended:
         from deltalake import CommitProperties, write_deltalake
 
         delta = self._existing(table)
         files = delta.file_uris()
-        new = new_rows(table, rows, _may_hold(delta, table, rows))
+        new = np.arange(rows.num_rows) if fresh else new_rows(table, rows, _may_hold(delta, table, rows))
         if len(new):
             # No retries inside: the commit stands only on top of the version that was searched.
             write_deltalake(

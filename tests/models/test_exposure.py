@@ -89,6 +89,10 @@ def test_no_share_is_no_rate_and_no_visits_counted_is_unknown():
     assert np.isnan(table.loc[("b", "reddit"), "per_share"])
     assert table.loc[("d", "digg"), "reason"] == "its visits were not counted"
     assert visits_per_share(rows, events.iloc[:0]).verdict == "inconclusive"
+    whole = visits_per_share(rows, pd.DataFrame([event("a")])).extra["platforms"].set_index("platform").loc["reddit"]
+    assert whole["per_share"] == 5
+    assert np.isnan(whole["low"])
+    assert "one content" in whole["reason"]
 
 
 def test_one_share_without_a_visit_is_zero_with_a_bound():

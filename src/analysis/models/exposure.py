@@ -6,8 +6,8 @@ shared out of sight?
 Visits per share. For a content i and a platform, V_i visits were counted and S_i shares (events) seen.
 The platform's rate is R = sum V / sum S over contents with both observed. Contents differ far more than
 Poisson counts do, so the interval of R comes from a bootstrap over contents (seeded, 2,000 resamples,
-percentiles); below five contents it is a Poisson interval of sum V, widened by the dispersion. The
-interval of one content is the Poisson interval of V_i (Garwood 1936) over S_i, its half-widths
+percentiles); below five contents it is a Poisson interval of sum V, widened by the dispersion, and with
+one content there is none: how contents differ is not known then. The interval of one content is the Poisson interval of V_i (Garwood 1936) over S_i, its half-widths
 multiplied by sqrt(phi), with phi = max(1, Pearson chi-square of V_i against R S_i, over n - 1).
 
 Dark social. A direct visit (no referrer, no tag) that lands on a deep page, one that is not the site's
@@ -127,15 +127,13 @@ def visits_per_share(intervals: pd.DataFrame, events: pd.DataFrame, seed: int = 
     )
     known = rates[rates["low"].notna()].sort_values("per_share", ascending=False)
     verdict: Verdict = "found" if len(known) else "inconclusive"
-    reason = "" if len(known) else "no platform has both shares and counted visits"
+    reason = "" if len(known) else "no platform has two contents with both shares and counted visits"
     said = [
-        f"one share on {row.platform} brought {row.per_share:,.3g} visits ({row.low:,.3g} to {row.high:,.3g}, "
-        f"{row.shares:,} shares of {row.contents:,} contents)"
+        f"one share on {row.platform} brought {_number(row.per_share)} visits ({_number(row.low)} to "
+        f"{_number(row.high)}; {row.shares:,} shares of {row.contents:,} contents)"
         for row in known.itertuples()
     ]
-    summary = ("; ".join(said[:1]).capitalize() + "".join(f"; {text}" for text in said[1:]) + ".") if said else (
-        "No platform has both shares and counted visits: visits per share are unknown."
-    )  # fmt: skip
+    summary = f"By platform: {'; '.join(said)}." if said else f"Visits per share are not known: {reason}."
     enough = Check(
         "contents per platform",
         bool((known["contents"] >= LEAST_CONTENTS).all()) if len(known) else None,
@@ -160,10 +158,16 @@ def _rate(use: pd.DataFrame, rng: np.random.Generator) -> tuple[dict[str, Any], 
         pick = rng.integers(0, len(use), (RESAMPLES, len(use)))
         low, high = np.quantile(visits[pick].sum(axis=1) / shares[pick].sum(axis=1), [0.025, 0.975])
         why = ""
+    elif len(use) == 1:
+        low, high, why = np.nan, np.nan, "one content only: how contents differ is not known"
     else:
         low, high = (bound[0] / shares.sum() for bound in _garwood(np.array([visits.sum()]), phi))
         why = f"only {len(use)} contents: a Poisson interval, widened by their scatter"
     return out | {"per_share": rate, "low": low, "high": high, "reason": why}, phi
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _garwood(counts: np.ndarray, phi: float) -> tuple[np.ndarray, np.ndarray]:
@@ -258,7 +262,7 @@ def _dark(part: pd.DataFrame, shares: pd.Series, usual: dict[int, float]) -> tup
     phi *= 1 + 2 * sum(max(r, 0.0) for r in lags)
     information = np.array([[(w * w / mu).sum(), (w * x / mu).sum()], [(w * x / mu).sum(), (x * x / mu).sum()]])
     variance = phi * np.linalg.pinv(information)[1, 1]
-    dark = float(beta * x.sum())
+    dark = round(float(beta * x.sum()), 3)
     wide = LEVEL * float(np.sqrt(max(variance, 0.0))) * x.sum()
     low, high = max(0.0, dark - wide), min(direct, dark + wide)
     row = {"direct": direct, "dark": dark, "low": low, "high": high, "share_of_direct": dark / direct, "tau_hours": tau}

@@ -46,6 +46,8 @@ class LogImport:
     set_aside: pd.DataFrame
     files: list[FileReport]
     totals: dict[str, int]
+    fresh: bool
+    """No key of ``intervals`` can be in the store: nothing was read of this site before."""
 
 
 def observer_of(site: str) -> str:
@@ -94,6 +96,7 @@ def reading(
     how = formats.compile_format(format) if format and format != formats.W3C else None
     with ledgers.locked(folder):
         book = ledgers.load(folder)
+        fresh = not book.files
         salts = np.frombuffer(os.urandom(65536 * 8), np.uint64).copy()
         for day, salt in book.salts.items():
             salts[day] = salt
@@ -116,6 +119,7 @@ def reading(
             ),
             reports,
             settled.totals,
+            fresh,
         )
         ledgers.save(folder, book)
 
