@@ -60,7 +60,9 @@ print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAG
 
 def python(code: str, *arguments: str) -> list[float]:
     """What a run prints: seconds, peak MB, rows."""
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT, check=True
+    )
     found: list[float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -68,7 +70,14 @@ def python(code: str, *arguments: str) -> list[float]:
 def goaccess(log: Path, folder: Path) -> list[float]:
     """GoAccess writes its HTML report of the same file."""
     start = time.perf_counter()
-    command = ["goaccess", str(log), "--log-format=COMBINED", "-o", str(folder / "report.html"), "--no-progress"]
+    command = [
+        "goaccess",
+        str(log),
+        "--log-format=COMBINED",
+        "-o",
+        str(folder / "report.html"),
+        "--no-progress",
+    ]
     subprocess.run(command, capture_output=True, check=True)
     return [time.perf_counter() - start, float("nan"), float("nan")]
 
@@ -85,7 +94,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         log, small = folder / "access.log", folder / "small.log"
-        subprocess.run([sys.executable, "-m", "benchmarks.generate_log", str(log), "--lines", str(lines)], cwd=ROOT, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.generate_log", str(log), "--lines", str(lines)],
+            cwd=ROOT,
+            check=True,
+        )
         write(small, make(20_000))
         megabytes = log.stat().st_size / 1e6
         for number in range(rounds):
@@ -118,8 +131,7 @@ def main() -> None:
         "| | seconds | ours / theirs | peak MB |",
         "|---|---|---|---|",
         *(
-            f"| {who} | {seconds:.2f} | {ratio(who)} | "
-            f"{memory[who]:,.0f} |".replace("nan", "")
+            f"| {who} | {seconds:.2f} | {ratio(who)} | {memory[who]:,.0f} |".replace("nan", "")
             for who, seconds in median.items()
         ),
     ]

@@ -19,7 +19,12 @@ def interval(content, platform, value, hour=0, metric="visits", status="observed
 
 
 def event(content, platform="reddit", hour=0.0, kind="submission"):
-    return {"content_id": content, "platform": platform, "kind": kind, "occurred_at": START + pd.Timedelta(hours=hour)}
+    return {
+        "content_id": content,
+        "platform": platform,
+        "kind": kind,
+        "occurred_at": START + pd.Timedelta(hours=hour),
+    }
 
 
 def series(content, values, platform="direct"):
@@ -81,22 +86,37 @@ def test_visits_per_share_by_platform():
 
 
 def test_no_share_is_no_rate_and_no_visits_counted_is_unknown():
-    rows = pd.DataFrame([interval("a", "reddit", 5.0), interval("b", "reddit", None, status="failed"), interval("c", "digg", 3.0)])
-    events = pd.DataFrame([event("b"), event("d", "digg"), event("a", "digg", kind="like"), event("a", "reddit", kind="like")])
+    rows = pd.DataFrame(
+        [
+            interval("a", "reddit", 5.0),
+            interval("b", "reddit", None, status="failed"),
+            interval("c", "digg", 3.0),
+        ]
+    )
+    events = pd.DataFrame(
+        [event("b"), event("d", "digg"), event("a", "digg", kind="like"), event("a", "reddit", kind="like")]
+    )
     table = visits_per_share(rows, events).table.set_index(["content_id", "platform"])
     assert np.isnan(table.loc[("a", "reddit"), "per_share"])
     assert table.loc[("a", "reddit"), "reason"] == "no share was seen"
     assert np.isnan(table.loc[("b", "reddit"), "per_share"])
     assert table.loc[("d", "digg"), "reason"] == "its visits were not counted"
     assert visits_per_share(rows, events.iloc[:0]).verdict == "inconclusive"
-    whole = visits_per_share(rows, pd.DataFrame([event("a")])).extra["platforms"].set_index("platform").loc["reddit"]
+    whole = (
+        visits_per_share(rows, pd.DataFrame([event("a")]))
+        .extra["platforms"]
+        .set_index("platform")
+        .loc["reddit"]
+    )
     assert whole["per_share"] == 5
     assert np.isnan(whole["low"])
     assert "one content" in whole["reason"]
 
 
 def test_one_share_without_a_visit_is_zero_with_a_bound():
-    row = visits_per_share(pd.DataFrame([interval("a", "reddit", 0.0)]), pd.DataFrame([event("a")])).table.iloc[0]
+    row = visits_per_share(
+        pd.DataFrame([interval("a", "reddit", 0.0)]), pd.DataFrame([event("a")])
+    ).table.iloc[0]
     assert row["per_share"] == 0
     assert row["high"] == pytest.approx(3.689, abs=0.01)  # Garwood
 

@@ -50,14 +50,18 @@ class World:
         def stored(start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
             return latest(self.store.read("intervals", observer=observer, start=slice(start, end)))
 
-        with logs.reading(list(paths), site, now, self.folder / "ledger", stored, threads=2, **options) as found:  # type: ignore[arg-type]
+        with logs.reading(
+            list(paths), site, now, self.folder / "ledger", stored, threads=2, **options
+        ) as found:  # type: ignore[arg-type]
             self.store.append("content", found.content)
             self.new = self.store.append("intervals", found.intervals).new
         return found
 
     def rows(self, metric: str | None = None) -> pd.DataFrame:
         """The store's latest intervals, with the page's URL."""
-        found = latest(self.store.read("intervals")).merge(self.store.read("content", ["content_id", "url"]), on="content_id")
+        found = latest(self.store.read("intervals")).merge(
+            self.store.read("content", ["content_id", "url"]), on="content_id"
+        )
         return found if metric is None else found[found["metric"] == metric]
 
     def by_platform(self, metric: str = "visits") -> dict[str, int]:

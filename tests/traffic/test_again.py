@@ -19,10 +19,9 @@ LOG = make(6000, days=3, seed=5)
 def counts(world: World) -> pd.DataFrame:
     rows = world.rows()
     rows = rows[rows["value"] > 0]
-    return (
-        rows.sort_values(["metric", "platform", "url", "start"])[["metric", "platform", "url", "start", "value"]]
-        .reset_index(drop=True)
-    )
+    return rows.sort_values(["metric", "platform", "url", "start"])[
+        ["metric", "platform", "url", "start", "value"]
+    ].reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +74,9 @@ def test_a_rotated_set_read_as_it_turns_ends_at_the_truth(world: World, whole: W
 
 def test_a_set_in_any_order_is_the_same(world: World, whole: World):
     third = len(LOG.lines) // 3
-    parts = [world.file(f"{n}.log", LOG.lines[n * third : (n + 1) * third if n < 2 else None]) for n in (2, 0, 1)]
+    parts = [
+        world.file(f"{n}.log", LOG.lines[n * third : (n + 1) * third if n < 2 else None]) for n in (2, 0, 1)
+    ]
     world.read(*parts)
     pd.testing.assert_frame_equal(counts(world), counts(whole))
 

@@ -92,7 +92,12 @@ def test_tags_speak_where_no_referrer_does_and_contradictions_are_said(world: Wo
 
 def test_machines_are_removed_by_rule_and_raw_is_the_sum(world: World):
     lines = [line(ip=f"192.0.2.{n}") for n in range(5)]
-    lines += [line(ip="198.51.100.1", agent="Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")]
+    lines += [
+        line(
+            ip="198.51.100.1",
+            agent="Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+        )
+    ]
     lines += [line(ip="198.51.100.2", agent="-"), line(ip="198.51.100.3", referrer="http://semalt.com/x")]
     lines += [line(f"02/Mar/2026:10:00:{n:02d} +0000", f"/p{n}", ip="198.51.100.4") for n in range(31)]
     # thirty-one people behind one address who follow one link are people
@@ -137,7 +142,16 @@ def test_refused_lines_say_where_and_why(world: World):
 
 
 def test_lines_of_ten_megabytes_and_more_are_refused_and_counted(world: World):
-    text = b"\n".join([line().encode(), b"x" * 10_000_000, line().encode(), b"y" * 40_000_000, line(ip="192.0.2.2").encode(), b""])
+    text = b"\n".join(
+        [
+            line().encode(),
+            b"x" * 10_000_000,
+            line().encode(),
+            b"y" * 40_000_000,
+            line(ip="192.0.2.2").encode(),
+            b"",
+        ]
+    )
     found = world.read(world.file("a.log", text))
     assert found.files[0].refused == {"longer than 1,048,576 bytes": 2}
     assert found.files[0].parsed == 3
@@ -146,7 +160,9 @@ def test_lines_of_ten_megabytes_and_more_are_refused_and_counted(world: World):
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress])
 def test_packed_files_read_like_plain_ones(world: World, pack):
-    world.read(world.file("a.log.1.packed", pack("".join(line(ip=f"192.0.2.{n}") + "\n" for n in range(9)).encode())))
+    world.read(
+        world.file("a.log.1.packed", pack("".join(line(ip=f"192.0.2.{n}") + "\n" for n in range(9)).encode()))
+    )
     assert world.total("visits") == 9
 
 
@@ -190,10 +206,21 @@ def test_caddy(world: World):
     def entry(**more: object) -> str:
         request = {"remote_ip": "192.0.2.1", "client_ip": "192.0.2.1", "method": "GET", "host": "blog.example", "uri": "/a",
                    "headers": {"User-Agent": [BROWSER], "Referer": ["https://lobste.rs/s/x"]}}  # fmt: skip
-        return json.dumps({"level": "info", "ts": 1772445600.25, "msg": "handled request", "request": request, "status": 200} | more)
+        return json.dumps(
+            {
+                "level": "info",
+                "ts": 1772445600.25,
+                "msg": "handled request",
+                "request": request,
+                "status": 200,
+            }
+            | more
+        )
 
     iso = entry(ts="2026-03-02T12:00:00.5+01:00", status=404)
-    found = world.read(world.file("caddy.log", [entry(), iso, "{not json", '{"msg": "server running"}', entry()]))
+    found = world.read(
+        world.file("caddy.log", [entry(), iso, "{not json", '{"msg": "server running"}', entry()])
+    )
     assert world.by_platform() == {"lobsters": 1}
     assert world.total("requests.refused") == 1
     assert found.files[0].refused == {"no JSON object": 1, "lacks a request": 1}
@@ -205,7 +232,9 @@ def test_cloudfront(world: World):
     agent = BROWSER.replace(" ", "%20")
     row = "\t".join(["2026-03-02", "10:00:01", "FRA2", "512", "192.0.2.1", "GET", "d1.cloudfront.net", "/a%20b", "200",
                      "https://t.co/x", agent, "id=3&utm_source=x", "blog.example"])  # fmt: skip
-    crawler = row.replace(agent, "Mozilla/5.0%2520(compatible;%2520bingbot/2.0)").replace("192.0.2.1", "192.0.2.2")
+    crawler = row.replace(agent, "Mozilla/5.0%2520(compatible;%2520bingbot/2.0)").replace(
+        "192.0.2.1", "192.0.2.2"
+    )
     found = world.read(world.file("cf.log", [head, row, crawler, head]))
     assert found.files[0].format == "w3c"
     assert world.by_platform() == {"twitter": 1}
@@ -218,7 +247,9 @@ def test_fastly_and_nginx_by_a_format_string(world: World):
     fastly = '%{client.ip}V "%{begin:%Y-%m-%dT%H:%M:%S%z}t" "%{req.method}V" "%{req.url}V" %{resp.status}V ' \
              '"%{req.http.referer}V" "%{req.http.User-Agent}V"'  # fmt: skip
     world.read(
-        world.file("f.log", [f'192.0.2.1 "2026-03-02T10:00:00+0000" "GET" "/a?x=1" 200 "https://t.co/a" "{BROWSER}"']),
+        world.file(
+            "f.log", [f'192.0.2.1 "2026-03-02T10:00:00+0000" "GET" "/a?x=1" 200 "https://t.co/a" "{BROWSER}"']
+        ),
         format=fastly,
     )
     nginx = '$remote_addr - $remote_user [$time_local] $host "$request" $status $body_bytes_sent "$http_referer" ' \

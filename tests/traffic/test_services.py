@@ -38,11 +38,17 @@ def asked(name: str, monkeypatch, answer, **keys: str):
 def values(batches, metric):
     found = pd.DataFrame(rows(batches, "intervals"))
     found = found[found["metric"] == metric]
-    return {(at[0], f"{at[1]:%m-%d %H}"): value for at, value in found.groupby(["platform", "start"])["value"].sum().items()}
+    return {
+        (at[0], f"{at[1]:%m-%d %H}"): value
+        for at, value in found.groupby(["platform", "start"])["value"].sum().items()
+    }
 
 
 def ga4_row(hour, event, url, referrer, count):
-    return {"dimensionValues": [{"value": v} for v in (hour, event, url, referrer)], "metricValues": [{"value": str(count)}]}
+    return {
+        "dimensionValues": [{"value": v} for v in (hour, event, url, referrer)],
+        "metricValues": [{"value": str(count)}],
+    }
 
 
 def ga4_answer(found, total=None, quota=39_000, **meta):
@@ -53,15 +59,23 @@ def ga4_answer(found, total=None, quota=39_000, **meta):
 
 def test_ga4_by_hour_page_and_referrer(monkeypatch):
     found = [
-        ga4_row("2026103010", "session_start", "blog.example/a?utm_source=x", "https://news.ycombinator.com/", 7),
+        ga4_row(
+            "2026103010", "session_start", "blog.example/a?utm_source=x", "https://news.ycombinator.com/", 7
+        ),
         ga4_row("2026103010", "session_start", "blog.example/a", "https://news.ycombinator.com/item?id=1", 2),
         ga4_row("2026103010", "page_view", "blog.example/b", "https://blog.example/a", 3),
         ga4_row("2026103011", "session_start", "blog.example/a", "", 5),
         ga4_row("2026102502", "session_start", "blog.example/a", "(not set)", 4),
         ga4_row("2026103011", "page_view", "elsewhere.example/a", "", 5),
     ]
-    batches, requests, desk = asked("ga4", monkeypatch, (200, {}, ga4_answer(found)), token="t", property="123")
-    assert values(batches, "visits") == {("hackernews", "10-30 09"): 9, ("direct", "10-30 10"): 5, ("direct", "10-25 00"): 4}
+    batches, requests, desk = asked(
+        "ga4", monkeypatch, (200, {}, ga4_answer(found)), token="t", property="123"
+    )
+    assert values(batches, "visits") == {
+        ("hackernews", "10-30 09"): 9,
+        ("direct", "10-30 10"): 5,
+        ("direct", "10-25 00"): 4,
+    }
     assert values(batches, "pageviews") == {("internal", "10-30 09"): 3}
     table = pd.DataFrame(rows(batches, "intervals"))
     repeated = table[table["start"] == pd.Timestamp("2026-10-25 00:00", tz="UTC")].iloc[0]
@@ -74,7 +88,10 @@ def test_ga4_by_hour_page_and_referrer(monkeypatch):
 
 
 def test_ga4_reads_every_page_of_a_report(monkeypatch):
-    pages = [[ga4_row("2026103010", "session_start", f"blog.example/{n}", "", 1) for n in range(k, k + 2)] for k in (0, 2)]
+    pages = [
+        [ga4_row("2026103010", "session_start", f"blog.example/{n}", "", 1) for n in range(k, k + 2)]
+        for k in (0, 2)
+    ]
 
     def answer(request):
         offset = int(json.loads(request.body)["offset"])
@@ -90,10 +107,14 @@ def test_ga4_says_what_is_sampled_withheld_and_empty(monkeypatch):
     sampled = {"samplingMetadatas": [{"samplesReadCount": "500", "samplingSpaceSize": "9000"}]}
     batches, _, _ = asked("ga4", monkeypatch, (200, {}, ga4_answer(one, **sampled)), token="t", property="1")
     assert rows(batches, "intervals")[0]["reason"] == "sampled: from 500 of 9000 events"
-    batches, _, _ = asked("ga4", monkeypatch, (200, {}, ga4_answer(one, subjectToThresholding=True)), token="t", property="1")
+    batches, _, _ = asked(
+        "ga4", monkeypatch, (200, {}, ga4_answer(one, subjectToThresholding=True)), token="t", property="1"
+    )
     assert [r["status"] for r in rows(batches, "intervals")] == ["observed", "suppressed"]
     other = [ga4_row("2026103010", "page_view", "(other)", "(other)", 70)]
-    batches, _, _ = asked("ga4", monkeypatch, (200, {}, ga4_answer(other, dataLossFromOtherRow=True)), token="t", property="1")
+    batches, _, _ = asked(
+        "ga4", monkeypatch, (200, {}, ga4_answer(other, dataLossFromOtherRow=True)), token="t", property="1"
+    )
     assert [r["status"] for r in rows(batches, "intervals")] == ["suppressed"]
     empty = {"metadata": {"timeZone": "UTC", "emptyReason": "EMPTY"}, "kind": "analyticsData#runReport"}
     batches, _, desk = asked("ga4", monkeypatch, (200, {}, empty), token="t", property="1")
@@ -127,14 +148,21 @@ def test_plausible(monkeypatch):
         if body["metrics"] == ["pageviews"]:
             return 200, {}, {"results": [], "meta": {"total_rows": 0}, "query": {}}
         found = [
-            {"dimensions": ["2026-10-30 10:00:00", "/a", "news.ycombinator.com", "(not set)"], "metrics": [3]},
+            {
+                "dimensions": ["2026-10-30 10:00:00", "/a", "news.ycombinator.com", "(not set)"],
+                "metrics": [3],
+            },
             {"dimensions": ["2026-10-30 10:00:00", "/a", "Direct / None", "(not set)"], "metrics": [2]},
             {"dimensions": ["2026-10-30 11:00:00", "/a", "Direct / None", "twitter"], "metrics": [1]},
         ]
         return 200, {}, {"results": found[offset : offset + 2], "meta": {"total_rows": 3}, "query": {}}
 
     batches, requests, _ = asked("plausible", monkeypatch, answer, key="k", zone="America/New_York")
-    assert values(batches, "visits") == {("hackernews", "10-30 14"): 3, ("direct", "10-30 14"): 2, ("twitter", "10-30 15"): 1}
+    assert values(batches, "visits") == {
+        ("hackernews", "10-30 14"): 3,
+        ("direct", "10-30 14"): 2,
+        ("twitter", "10-30 15"): 1,
+    }
     assert len(requests) == 3
     assert requests[0].headers["authorization"] == "Bearer k"
 
@@ -197,15 +225,30 @@ def test_goatcounter_csv(tmp_path: Path):
     path = tmp_path / "goat.csv"
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"
     head = "2Path,Title,Event,UserAgent,Browser,System,Session,Bot,Referrer,Referrer scheme,Screen size,Location,FirstVisit,Date"
-    def row(path, bot="0", ref="", scheme="", first="true", agent=agent, date="2026-03-02T10:05:00Z", event="false"):
+
+    def row(
+        path,
+        bot="0",
+        ref="",
+        scheme="",
+        first="true",
+        agent=agent,
+        date="2026-03-02T10:05:00Z",
+        event="false",
+    ):
         return f'{path},T,{event},"{agent}",F,L,s,{bot},{ref},{scheme},,DE,{first},{date}'
+
     path.write_text("\n".join([
         head, row("/a", ref="news.ycombinator.com", scheme="h"), row("/b", ref="blog.example/a", scheme="h", first="false"),
         row("/a", bot="3"), row("/a", ref="newsletter", scheme="c"), row("click", event="true"), row("/a", date="when?"),
         row("/a", agent="Googlebot/2.1"), row("/a", date="2026-03-02T12:05:00+02:00"),
     ]) + "\n")  # fmt: skip
     batches = list(traffic.modules()["goatcounter"].IMPORTS["csv"](path, account="https://blog.example"))
-    assert values(batches, "visits") == {("hackernews", "03-02 10"): 1, ("site", "03-02 10"): 1, ("direct", "03-02 10"): 1}
+    assert values(batches, "visits") == {
+        ("hackernews", "03-02 10"): 1,
+        ("site", "03-02 10"): 1,
+        ("direct", "03-02 10"): 1,
+    }
     assert values(batches, "pageviews.removed.counter") == {("direct", "03-02 10"): 1}
     assert values(batches, "pageviews.removed.crawler") == {("direct", "03-02 10"): 1}
     assert batches[0].set_aside["line"].tolist() == [6, 7]
@@ -219,7 +262,11 @@ def test_ga4_csv(tmp_path: Path):
                     "Page path and screen class,Session source / medium,Views,Sessions\n"
                     '/a,google / organic,"1,200",900\n/a,(direct) / (none),10,8\n/b,t.co / referral,5,x\n')  # fmt: skip
     batches = list(ga4.read_csv(path, account="blog.example", zone="Europe/Berlin"))
-    assert values(batches, "pageviews") == {("search", "02-28 23"): 1200, ("direct", "02-28 23"): 10, ("twitter", "02-28 23"): 5}
+    assert values(batches, "pageviews") == {
+        ("search", "02-28 23"): 1200,
+        ("direct", "02-28 23"): 10,
+        ("twitter", "02-28 23"): 5,
+    }
     assert values(batches, "visits") == {("search", "02-28 23"): 900, ("direct", "02-28 23"): 8}
     assert len(batches[0].set_aside) == 1
 
@@ -229,12 +276,21 @@ def test_plausible_export(tmp_path: Path):
 
     path = tmp_path / "export.zip"
     with zipfile.ZipFile(path, "w") as packed:
-        packed.writestr("imported_pages_1.csv", "date,hostname,page,visits,visitors,pageviews\n2026-03-01,blog.example,/a,3,3,5\n")
-        packed.writestr("imported_entry_pages_1.csv", "date,entry_page,visitors,entrances\n2026-03-01,/a,3,3\n")
+        packed.writestr(
+            "imported_pages_1.csv",
+            "date,hostname,page,visits,visitors,pageviews\n2026-03-01,blog.example,/a,3,3,5\n",
+        )
+        packed.writestr(
+            "imported_entry_pages_1.csv", "date,entry_page,visitors,entrances\n2026-03-01,/a,3,3\n"
+        )
         packed.writestr("imported_sources_1.csv", "date,source,referrer,utm_medium,visitors,visits\n2026-03-01,Hacker News,,,2,2\n"
                         "2026-03-01,,,,1,1\nbad,x,,,1,1\n")  # fmt: skip
     batches = list(plausible.read_export(path, account="https://blog.example"))
-    assert values(batches, "visits") == {("all", "03-01 00"): 3, ("hackernews", "03-01 00"): 2, ("direct", "03-01 00"): 1}
+    assert values(batches, "visits") == {
+        ("all", "03-01 00"): 3,
+        ("hackernews", "03-01 00"): 2,
+        ("direct", "03-01 00"): 1,
+    }
     assert values(batches, "pageviews") == {("all", "03-01 00"): 5}
     with pytest.raises(UserError, match="no Plausible export"):
         other = tmp_path / "x.csv"

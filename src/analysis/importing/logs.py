@@ -84,7 +84,9 @@ def import_logs(
         store.append("content", found.content)
         # in parts: what the store needs to look keys up grows with the rows
         parts = range(0, found.intervals.num_rows, PART)
-        new = sum(store.append("intervals", found.intervals.slice(at, PART), fresh=found.fresh).new for at in parts)
+        new = sum(
+            store.append("intervals", found.intervals.slice(at, PART), fresh=found.fresh).new for at in parts
+        )
         aside = None
         if len(found.set_aside):
             aside = folder / f"refused-{now:%Y%m%dT%H%M%S}.csv"

@@ -45,7 +45,17 @@ TAUS = (1.0, 3.0, 6.0, 12.0, 24.0)
 LEAST_HOURS, LEAST_VISITS, LEAST_CONTENTS, RESAMPLES = 48, 10, 5, 2000
 HOUR = pd.Timedelta(hours=1)
 LEVEL = 1.959964  # two-sided 95 %
-PER_SHARE = ["content_id", "platform", "shares", "visits", "per_share", "low", "high", "unknown_hours", "reason"]
+PER_SHARE = [
+    "content_id",
+    "platform",
+    "shares",
+    "visits",
+    "per_share",
+    "low",
+    "high",
+    "unknown_hours",
+    "reason",
+]
 DARK = ["content_id", "direct", "dark", "low", "high", "share_of_direct", "tau_hours", "verdict", "reason"]
 
 
@@ -79,8 +89,10 @@ def matched(intervals: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     rows = latest(intervals[intervals["metric"] == "visits"])
     shared = rows["content_id"].isin(events["content_id"])
     names = shared.map({True: "pages that were shared", False: "pages that no share names"})
-    out = rows.assign(matched=names).groupby("matched").agg(
-        visits=("value", lambda v: v.sum(min_count=1)), pages=("content_id", "nunique")
+    out = (
+        rows.assign(matched=names)
+        .groupby("matched")
+        .agg(visits=("value", lambda v: v.sum(min_count=1)), pages=("content_id", "nunique"))
     )
     return out.reindex(["pages that were shared", "pages that no share names"]).reset_index()
 
@@ -100,9 +112,13 @@ def visits_per_share(intervals: pd.DataFrame, events: pd.DataFrame, seed: int = 
     interval; ``extra["platforms"]``: platform, contents, shares, visits, per_share, low, high, reason.
     """
     shares = events[events["kind"].isin(SHARES)].groupby(["content_id", "platform"]).size().rename("shares")
-    rows = latest(intervals[(intervals["metric"] == "visits") & intervals["platform"].isin(events["platform"])])
+    rows = latest(
+        intervals[(intervals["metric"] == "visits") & intervals["platform"].isin(events["platform"])]
+    )
     group = rows.groupby(["content_id", "platform"])["value"]
-    counted = pd.DataFrame({"visits": group.sum(min_count=1), "unknown_hours": group.agg(lambda v: v.isna().sum())})
+    counted = pd.DataFrame(
+        {"visits": group.sum(min_count=1), "unknown_hours": group.agg(lambda v: v.isna().sum())}
+    )
     table = counted.join(shares, how="outer").reset_index()
     table["shares"] = table["shares"].fillna(0).astype(int)
     table["unknown_hours"] = table["unknown_hours"].fillna(0).astype(int)
@@ -118,7 +134,9 @@ def visits_per_share(intervals: pd.DataFrame, events: pd.DataFrame, seed: int = 
         part["per_share"] = part["visits"] / divisor
         part["low"], part["high"] = low / divisor, high / divisor
         part["reason"] = np.where(
-            part["shares"] == 0, "no share was seen", np.where(part["visits"].isna(), "its visits were not counted", "")
+            part["shares"] == 0,
+            "no share was seen",
+            np.where(part["visits"].isna(), "its visits were not counted", ""),
         )
         parts.append(part)
     found = pd.concat(parts, ignore_index=True)[PER_SHARE] if parts else pd.DataFrame(columns=PER_SHARE)
@@ -145,7 +163,11 @@ def visits_per_share(intervals: pd.DataFrame, events: pd.DataFrame, seed: int = 
 
 def _rate(use: pd.DataFrame, rng: np.random.Generator) -> tuple[dict[str, Any], float]:
     """A platform's visits per share with its interval, and how much wider than Poisson contents scatter."""
-    out: dict[str, Any] = {"contents": len(use), "shares": int(use["shares"].sum()), "visits": use["visits"].sum(min_count=1)}
+    out: dict[str, Any] = {
+        "contents": len(use),
+        "shares": int(use["shares"].sum()),
+        "visits": use["visits"].sum(min_count=1),
+    }
     none = {"per_share": np.nan, "low": np.nan, "high": np.nan}
     if not len(use):
         return out | none | {"reason": "no content has both shares and counted visits"}, 1.0
@@ -211,8 +233,12 @@ def dark_social(intervals: pd.DataFrame, events: pd.DataFrame, roots: list[str])
         row, dark = _dark(part, shared.loc[shared["content_id"] == content, "occurred_at"], usual)
         out.append({"content_id": content, **row})
         if row["verdict"] == "found":
-            hours.append(pd.DataFrame({"content_id": content, "start": part["start"].to_numpy(), "dark": dark}))
-    table = pd.DataFrame(out, columns=DARK).sort_values("dark", ascending=False, na_position="last", ignore_index=True)
+            hours.append(
+                pd.DataFrame({"content_id": content, "start": part["start"].to_numpy(), "dark": dark})
+            )
+    table = pd.DataFrame(out, columns=DARK).sort_values(
+        "dark", ascending=False, na_position="last", ignore_index=True
+    )
     judged, found = table[table["verdict"] != "inconclusive"], table[table["verdict"] == "found"]
     verdict: Verdict = "found" if len(found) else "nothing" if len(judged) else "inconclusive"
     reason = "" if len(judged) else "no deep page has enough direct visits, observed hours and a share"
@@ -225,14 +251,27 @@ def dark_social(intervals: pd.DataFrame, events: pd.DataFrame, roots: list[str])
         summary = f"On none of {len(judged)} pages do direct visits move with shares."
     else:
         summary = f"Dark social cannot be told: {reason}."
-    extra = {"hours": pd.concat(hours, ignore_index=True) if hours else pd.DataFrame(columns=["content_id", "start", "dark"])}
+    extra = {
+        "hours": pd.concat(hours, ignore_index=True)
+        if hours
+        else pd.DataFrame(columns=["content_id", "start", "dark"])
+    }
     return Result(table, verdict, reason, summary, (), VERSION, {"taus_hours": TAUS}, extra)
 
 
-def _dark(part: pd.DataFrame, shares: pd.Series, usual: dict[int, float]) -> tuple[dict[str, Any], np.ndarray]:
+def _dark(
+    part: pd.DataFrame, shares: pd.Series, usual: dict[int, float]
+) -> tuple[dict[str, Any], np.ndarray]:
     y = part["value"].to_numpy(float)
     direct = float(y.sum())
-    none = {"direct": direct, "dark": np.nan, "low": np.nan, "high": np.nan, "share_of_direct": np.nan, "tau_hours": np.nan}
+    none = {
+        "direct": direct,
+        "dark": np.nan,
+        "low": np.nan,
+        "high": np.nan,
+        "share_of_direct": np.nan,
+        "tau_hours": np.nan,
+    }
     t = part["start"].to_numpy("M8[s]").astype(np.int64) / 3600
     s = np.sort(shares.to_numpy("M8[s]").astype(np.int64)) / 3600
     s = s[(s >= t[0]) & (s < t[-1] + 1)] if len(t) else s[:0]
@@ -260,12 +299,21 @@ def _dark(part: pd.DataFrame, shares: pd.Series, usual: dict[int, float]) -> tup
     centred = residual - residual.mean()
     lags = [float((centred[k:] * centred[:-k]).sum() / max((centred**2).sum(), 1e-9)) for k in range(1, 7)]
     phi *= 1 + 2 * sum(max(r, 0.0) for r in lags)
-    information = np.array([[(w * w / mu).sum(), (w * x / mu).sum()], [(w * x / mu).sum(), (x * x / mu).sum()]])
+    information = np.array(
+        [[(w * w / mu).sum(), (w * x / mu).sum()], [(w * x / mu).sum(), (x * x / mu).sum()]]
+    )
     variance = phi * np.linalg.pinv(information)[1, 1]
     dark = round(float(beta * x.sum()), 3)
     wide = LEVEL * float(np.sqrt(max(variance, 0.0))) * x.sum()
     low, high = max(0.0, dark - wide), min(direct, dark + wide)
-    row = {"direct": direct, "dark": dark, "low": low, "high": high, "share_of_direct": dark / direct, "tau_hours": tau}
+    row = {
+        "direct": direct,
+        "dark": dark,
+        "low": low,
+        "high": high,
+        "share_of_direct": dark / direct,
+        "tau_hours": tau,
+    }
     return row | {"verdict": "found" if low > 0 else "nothing", "reason": ""}, beta * x
 
 

@@ -48,7 +48,9 @@ def bands(
     return pd.concat([out.iloc[:last], band[out.columns], out.iloc[last:]], ignore_index=True)
 
 
-def raw(intervals: pd.DataFrame, drawn: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp) -> pd.DataFrame:
+def raw(
+    intervals: pd.DataFrame, drawn: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp
+) -> pd.DataFrame:
     """Raw visits in the bins of ``drawn``: start, end, value; without rows where nothing says what was removed."""
     rows = latest(intervals)
     removed = rows["metric"].str.startswith("visits.removed.")

@@ -59,7 +59,9 @@ class Counted:
     ) -> None:
         """Add a count to a bin. ValueError when the address is no page of the site."""
         page = self.page(address)
-        found = self._bins.setdefault((platform, page.content_id, metric, start, end), [0.0, partial, reason, row])
+        found = self._bins.setdefault(
+            (platform, page.content_id, metric, start, end), [0.0, partial, reason, row]
+        )
         found[0] += value
         found[1] |= partial
         if row:
@@ -90,7 +92,8 @@ class Counted:
             intervals[name] = pd.to_datetime(intervals[name], utc=True).astype("datetime64[us, UTC]")
         used = {key[1] for key in keys}
         content = pd.DataFrame(
-            [page for page in self._pages.values() if page.content_id in used], columns=["url", "content_id", "site"]
+            [page for page in self._pages.values() if page.content_id in used],
+            columns=["url", "content_id", "site"],
         )
         aside = pd.DataFrame(
             [(self.source, *row) for row in self._aside], columns=["source", "line", "reason", "text"]

@@ -71,7 +71,15 @@ def settle(
     _add_hours(book, reader, now, late)
     hours = _hours(book, reader, partial_hours)
     table = _with_hours(table, book, hours, strings, partial_hours, stamp)
-    table = _with_quiet(table, book, now, what, [h for h in hours if h not in before or h in book.partial], partial_hours, stamp)
+    table = _with_quiet(
+        table,
+        book,
+        now,
+        what,
+        [h for h in hours if h not in before or h in book.partial],
+        partial_hours,
+        stamp,
+    )
     book.partial = sorted(partial_hours)
     _close(book, gathered, now, what, strings, salts, partial_hours)
     pages = np.unique(now.page)
@@ -89,8 +97,11 @@ def _gather(book: Ledger, reader: Reader, strings: Strings) -> Views:
         kept = book.views
         parts.append(
             Views(
-                kept.time, kept.visitor, strings.targets.of(kept.targets)[kept.target],
-                strings.referrers.of(kept.referrers)[kept.referrer], strings.agents.of(kept.agents)[kept.agent],
+                kept.time,
+                kept.visitor,
+                strings.targets.of(kept.targets)[kept.target],
+                strings.referrers.of(kept.referrers)[kept.referrer],
+                strings.agents.of(kept.agents)[kept.agent],
             )  # fmt: skip
         )
     maps = [
@@ -110,16 +121,17 @@ def _gather(book: Ledger, reader: Reader, strings: Strings) -> Views:
     if not parts:
         none = np.zeros(0, np.int64)
         return Views(none, none.astype(np.uint64), *(none.astype(np.int32) for _ in range(3)))
-    return Views(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in _NAMES
-        )
-    )
+    return Views(*(np.concatenate([getattr(part, name) for part in parts]) for name in _NAMES))
 
 
 def _changes(
-    book: Ledger, now: Cells, late: np.ndarray, what: Classified, partial_hours: set[int], strings: Strings, stamp: Stamp
+    book: Ledger,
+    now: Cells,
+    late: np.ndarray,
+    what: Classified,
+    partial_hours: set[int],
+    strings: Strings,
+    stamp: Stamp,
 ) -> pa.Table:
     """Rows of the cells that are new or differ from what was written when their day was last counted."""
     ids = [page.content_id for page in what.pages]
@@ -135,7 +147,9 @@ def _changes(
             {
                 "hour": before["cell_hour"],
                 "page": np.array([urls[url] for url in before["urls"]], np.int64)[before["cell_url"]],
-                "source": np.array([names.get(name, -1) for name in before["sources"]], np.int64)[before["cell_source"]],
+                "source": np.array([names.get(name, -1) for name in before["sources"]], np.int64)[
+                    before["cell_source"]
+                ],
                 "old": np.arange(len(before["cell_hour"])),
             }
         )
@@ -186,7 +200,9 @@ def _with_late(
         }
     )
     low, high = int(hour.min()), int(hour.max()) + 1
-    known = stored(pd.Timestamp(low * 3600, unit="s", tz="UTC"), pd.Timestamp(high * 3600, unit="s", tz="UTC"))
+    known = stored(
+        pd.Timestamp(low * 3600, unit="s", tz="UTC"), pd.Timestamp(high * 3600, unit="s", tz="UTC")
+    )
     known = known[(known["platform"] != ALL) & known["value"].notna()]
     known = known.assign(hour=known["start"].dt.as_unit("s").astype("int64") // 3600)
     key = ["hour", "content_id", "platform", "metric"]
@@ -232,11 +248,19 @@ def _with_hours(
 
     counts = np.array([book.hours[hour] for hour in hours], np.int64).reshape(-1, 8)
     partial = np.isin(hours, list(partial_hours))
-    return pa.concat_tables([table, tabulate.totals(hours, counts, partial, strings.root.content_id, HOURLY, stamp)])
+    return pa.concat_tables(
+        [table, tabulate.totals(hours, counts, partial, strings.root.content_id, HOURLY, stamp)]
+    )
 
 
 def _with_quiet(
-    table: pa.Table, book: Ledger, now: Cells, what: Classified, hours: list[int], partial_hours: set[int], stamp: Stamp
+    table: pa.Table,
+    book: Ledger,
+    now: Cells,
+    what: Classified,
+    hours: list[int],
+    partial_hours: set[int],
+    stamp: Stamp,
 ) -> pa.Table:
     """Quiet hours of followed pages as direct visits, 0.
 
@@ -256,11 +280,18 @@ def _with_quiet(
         return table
     numbers = {page.url: number for number, page in enumerate(what.pages)}
     urls = [url for url in book.followed if url in numbers]
-    pages = [*(numbers[url] for url in urls), *range(len(what.pages), len(what.pages) + len(followed) - len(urls))]
-    ids = [page.content_id for page in what.pages] + [content_id(url) for url in book.followed if url not in numbers]
+    pages = [
+        *(numbers[url] for url in urls),
+        *range(len(what.pages), len(what.pages) + len(followed) - len(urls)),
+    ]
+    ids = [page.content_id for page in what.pages] + [
+        content_id(url) for url in book.followed if url not in numbers
+    ]
     quiet = np.ones((len(ids), len(hours)), bool)
     first = np.full(len(ids), hours[0])
-    if len(book.hours) == len(hours):  # the first import: before its first visit a page may not have been there
+    if len(book.hours) == len(
+        hours
+    ):  # the first import: before its first visit a page may not have been there
         np.minimum.at(lowest := np.full(len(ids), hours[-1]), now.page, now.hour)
         first = lowest
     direct = (now.source == DIRECT_NUMBER) & (now.counts[:, VISITS] > 0)
@@ -274,7 +305,13 @@ def _with_quiet(
     hour = np.array(hours, np.int64)[at]
     none = np.zeros(len(page), np.int64)
     rows = tabulate.rows(
-        hour, (ids, page), ([DIRECT], none), (["visits"], none), none, np.isin(hour, list(partial_hours)), *stamp
+        hour,
+        (ids, page),
+        ([DIRECT], none),
+        (["visits"], none),
+        none,
+        np.isin(hour, list(partial_hours)),
+        *stamp,
     )
     return pa.concat_tables([table, rows])
 
@@ -292,7 +329,9 @@ def _close(
     days = np.unique(now.hour // 24).tolist()
     still = [day for day in days if book.is_open(day) and day not in book.closed]
     book.closed = sorted({*book.closed, *(day for day in days if day not in still)})
-    today = [day for day in range(book.newest // 86400 - 1, book.newest // 86400 + 2) if day not in book.closed]
+    today = [
+        day for day in range(book.newest // 86400 - 1, book.newest // 86400 + 2) if day not in book.closed
+    ]
     book.salts = {day: int(salts[day]) for day in {*still, *today} if day >= 0}
     kept = _where(gathered, np.isin(gathered.time // 86400, still))
     lists, numbers = [], []

@@ -149,7 +149,9 @@ class Reading:
 
     def _fill(self, file: IO[bytes], room: memoryview) -> int:
         got = 0
-        step = len(room) if isinstance(file, io.FileIO) else 1 << 16  # a packed file may break off at any byte
+        step = (
+            len(room) if isinstance(file, io.FileIO) else 1 << 16
+        )  # a packed file may break off at any byte
         try:
             while got < len(room):
                 more = file.readinto(room[got : got + step])  # type: ignore[attr-defined]

@@ -75,7 +75,9 @@ def compile_format(text: str) -> Program | None:
         ({s.CLF_TIME, s.ISO_TIME, s.EPOCH, s.EPOCH_MS, s.DATE}, "the time (%t, $time_local)"),
     ):
         if not codes & wanted:
-            raise UserError(f"the log format {text!r} lacks {names}: give one of {', '.join(NAMES)} or a full format")
+            raise UserError(
+                f"the log format {text!r} lacks {names}: give one of {', '.join(NAMES)} or a full format"
+            )
     if s.REQUEST not in codes and s.METHOD not in codes:
         raise UserError(f"the log format {text!r} lacks the method (%m, $request_method)")
     return program(text, lead.encode(), [(code, end.encode()) for code, end in fields], naive)
@@ -114,7 +116,9 @@ def _fields(text: str, shown: str) -> tuple[list[tuple[int, str]], str, bool]:
         raise UserError(f"{shown!r} is no log format: give one of {', '.join(NAMES)}, or a format string")
     for code, end in found[:-1]:
         if not end:
-            raise UserError(f"in the log format {shown!r} nothing separates {s.FIELDS[code]} from what follows")
+            raise UserError(
+                f"in the log format {shown!r} nothing separates {s.FIELDS[code]} from what follows"
+            )
     return [(code, end) for code, end in found], lead, naive
 
 
@@ -122,9 +126,7 @@ def _apache(argument: str | None, letter: str) -> tuple[int, bool]:
     if letter == "t":
         kind = re.sub(r"^(begin|end):", "", argument or "")
         if kind not in _TIMES:
-            raise UserError(
-                f"the time format %{{{argument}}}t is not known: use one of {', '.join(_TIMES)}"
-            )
+            raise UserError(f"the time format %{{{argument}}}t is not known: use one of {', '.join(_TIMES)}")
         return _TIMES[kind]
     if letter == "V" and argument:
         return _FASTLY.get(argument.lower(), s.SKIP), False

@@ -122,7 +122,9 @@ def _row(counted: Counted, row: dict[str, Any], zone: ZoneInfo, sampled: str | N
     start, end = local_bin(datetime.strptime(hour, "%Y%m%d%H"), zone, HOUR)
     platform = of_referrer("" if referrer.lower() in NONE else referrer, counted.own)
     try:
-        counted.add(url, platform, EVENTS[event], start, end, value, partial=end > now - SETTLES, reason=sampled)
+        counted.add(
+            url, platform, EVENTS[event], start, end, value, partial=end > now - SETTLES, reason=sampled
+        )
     except ValueError as error:
         counted.aside(str(error), url)
 
@@ -137,7 +139,9 @@ def _sampled(meta: dict[str, Any]) -> str | None:
 def _withheld(counted: Counted, meta: dict[str, Any], since: datetime, now: datetime) -> None:
     start = since.replace(minute=0, second=0, microsecond=0)
     if meta.get("subjectToThresholding"):
-        counted.unknown("visits", start, now, "suppressed", "GA4 withheld rows with too few visitors (thresholding)")
+        counted.unknown(
+            "visits", start, now, "suppressed", "GA4 withheld rows with too few visitors (thresholding)"
+        )
     elif meta.get("dataLossFromOtherRow"):
         counted.unknown("visits", start, now, "suppressed", "GA4 rolled rows up into (other)")
 
@@ -166,7 +170,9 @@ def read_csv(
         When the file has no header this suite knows.
     """
     if account is None:
-        raise UserError("a GA4 export names no host: say which site it is of, with --account https://example.com")
+        raise UserError(
+            "a GA4 export names no host: say which site it is of, with --account https://example.com"
+        )
     root = identity(account if "://" in account else f"https://{account}")
     text = path.read_text("utf-8-sig").splitlines()
     notes = dict(line[1:].partition(":")[::2] for line in text if line.startswith("#") and ":" in line)
@@ -176,7 +182,9 @@ def read_csv(
     header = [name.strip().lower() for name in table[0]] if table else []
     at = {key: next((header.index(n) for n in names if n in header), -1) for key, names in COLUMNS.items()}
     if at["page"] < 0 or (at["pageviews"] < 0 and at["visits"] < 0):
-        raise UserError(f"{path.name} is no GA4 export with pages and views or sessions; its columns: {', '.join(header)}")
+        raise UserError(
+            f"{path.name} is no GA4 export with pages and views or sessions; its columns: {', '.join(header)}"
+        )
     made = observed_at or datetime.fromtimestamp(path.stat().st_mtime, UTC)
     local = ZoneInfo(zone or "UTC")
     counted = Counted(root, "ga4 csv", made, path.name)
@@ -188,13 +196,17 @@ def read_csv(
             for metric in ("pageviews", "visits"):
                 if at[metric] >= 0:
                     value = float(cells[at[metric]].replace(",", ""))
-                    counted.add(cells[at["page"]], platform, metric, start, end, value, partial=end > made, row=line)
+                    counted.add(
+                        cells[at["page"]], platform, metric, start, end, value, partial=end > made, row=line
+                    )
         except (ValueError, IndexError, KeyError) as error:
             counted.aside(str(error), ",".join(cells), line)
     yield counted.batch()
 
 
-def _when(cells: list[str], at: dict[str, int], dates: dict[str, str], zone: ZoneInfo) -> tuple[datetime, datetime]:
+def _when(
+    cells: list[str], at: dict[str, int], dates: dict[str, str], zone: ZoneInfo
+) -> tuple[datetime, datetime]:
     if at["hour"] >= 0:
         return local_bin(datetime.strptime(cells[at["hour"]], "%Y%m%d%H"), zone, HOUR)
     day = timedelta(days=1)

@@ -43,7 +43,9 @@ def read_csv(path: Path, observed_at: datetime | None = None, account: str | Non
         When it is no export of version 2.
     """
     if account is None:
-        raise UserError("a GoatCounter export names no host: say which site it is of, with --account https://example.com")
+        raise UserError(
+            "a GoatCounter export names no host: say which site it is of, with --account https://example.com"
+        )
     root = identity(account if "://" in account else f"https://{account}")
     made = observed_at or datetime.fromtimestamp(path.stat().st_mtime, UTC)
     counted = Counted(root, "goatcounter csv", made, path.name)
@@ -56,9 +58,15 @@ def read_csv(path: Path, observed_at: datetime | None = None, account: str | Non
         elif header and header[0].startswith(VERSION):
             header[0] = header[0][len(VERSION) :].lstrip(", ")
         at = {name.strip().lower(): n for n, name in enumerate(header)}
-        missing = [name for name in ("path", "event", "useragent", "bot", "referrer", "firstvisit", "date") if name not in at]
+        missing = [
+            name
+            for name in ("path", "event", "useragent", "bot", "referrer", "firstvisit", "date")
+            if name not in at
+        ]
         if missing:
-            raise UserError(f"{path.name} is no GoatCounter export of version {VERSION}: it lacks {', '.join(missing)}")
+            raise UserError(
+                f"{path.name} is no GoatCounter export of version {VERSION}: it lacks {', '.join(missing)}"
+            )
         for cells in table:
             try:
                 cells = cells[len(cells) - len(header) :] if len(cells) == len(header) + 1 else cells
@@ -77,7 +85,9 @@ def _row(counted: Counted, row: dict[str, str], line: int, made: datetime) -> No
     if scheme == "c":  # a campaign: the name given in the link
         platform = of_tags(f"utm_source={referrer}") or "site"
     else:
-        platform = of_referrer(referrer if "://" in referrer or not referrer else f"https://{referrer}", counted.own)
+        platform = of_referrer(
+            referrer if "://" in referrer or not referrer else f"https://{referrer}", counted.own
+        )
     removed = ""
     if row["bot"].strip() not in ("", "0"):
         removed = ".removed.counter"
@@ -87,7 +97,16 @@ def _row(counted: Counted, row: dict[str, str], line: int, made: datetime) -> No
         removed = ".removed.spam"
     first = row["firstvisit"].strip().lower() in ("true", "1")
     for metric in ("pageviews", "visits") if first else ("pageviews",):
-        counted.add(row["path"], platform, metric + removed, start, start + HOUR, 1, partial=start + HOUR > made, row=line)
+        counted.add(
+            row["path"],
+            platform,
+            metric + removed,
+            start,
+            start + HOUR,
+            1,
+            partial=start + HOUR > made,
+            row=line,
+        )
 
 
 @lru_cache(maxsize=65536)

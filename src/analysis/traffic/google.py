@@ -24,7 +24,11 @@ def headers(session: Session, scope: str) -> dict[str, str]:
         account = Credentials.from_service_account_file(path, scopes=[scope])
         account.refresh(Request())
     except (OSError, ValueError) as error:
-        raise Unknown("not_configured", f"the service account's file {path} cannot be used: {error}") from error
+        raise Unknown(
+            "not_configured", f"the service account's file {path} cannot be used: {error}"
+        ) from error
     except GoogleAuthError as error:
-        raise Unknown("blocked", f"Google gave the service account no token: {type(error).__name__}") from error
+        raise Unknown(
+            "blocked", f"Google gave the service account no token: {type(error).__name__}"
+        ) from error
     return {"Authorization": f"Bearer {account.token}"}

@@ -57,7 +57,9 @@ class JsonScanner:
         kinds = (np.int64, np.int64, np.uint64, np.int32, np.int32, np.int32)
         time, kind, *rest = (column.astype(dtype) for column, dtype in zip(columns, kinds, strict=True))
         new = self.targets.strings[len(self.assets) :]
-        self.assets = np.concatenate([self.assets, np.array([self.is_asset(target) for target, _, _ in new], bool)])
+        self.assets = np.concatenate(
+            [self.assets, np.array([self.is_asset(target) for target, _, _ in new], bool)]
+        )
         page = kind == PAGE
         kind[page] = np.where(self.assets[rest[1][page]], s.ASSET, PAGE)
         view = kind == PAGE
@@ -89,7 +91,9 @@ class JsonScanner:
             return time, s.ERROR, 0, 0, 0, 0
         headers = {str(name).lower(): value for name, value in (request.get("headers") or {}).items()}
         agent, referrer = _header(headers, "user-agent"), _header(headers, "referer")
-        address = str(request.get("client_ip") or request.get("remote_ip") or request.get("remote_addr") or "")
+        address = str(
+            request.get("client_ip") or request.get("remote_ip") or request.get("remote_addr") or ""
+        )
         if not address:
             raise ValueError(NO_REQUEST.format("an address"))
         salt = int(self.salts[time // 86400]).to_bytes(8, "little")

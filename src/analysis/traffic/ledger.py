@@ -105,7 +105,9 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise UserError(f"another import of this site's logs is running (it holds {folder / 'lock'})") from None
+            raise UserError(
+                f"another import of this site's logs is running (it holds {folder / 'lock'})"
+            ) from None
         yield
 
 
@@ -148,7 +150,10 @@ def load(folder: Path) -> Ledger:
                 out.cells = {
                     "urls": [url.decode() for url in strings["urls"]],
                     "sources": [source.decode() for source in strings["sources"]],
-                    **{name: kept[name] for name in ("cell_hour", "cell_url", "cell_source", "cell_counts", "cell_partial")},
+                    **{
+                        name: kept[name]
+                        for name in ("cell_hour", "cell_url", "cell_source", "cell_counts", "cell_partial")
+                    },
                 }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
@@ -170,7 +175,9 @@ def save(folder: Path, ledger: Ledger) -> None:
         for key in ("targets", "referrers", "agents"):
             arrays[f"{key}_bytes"], arrays[f"{key}_sizes"] = _join(getattr(ledger.views, key))
         for key in ("urls", "sources"):
-            arrays[f"{key}_bytes"], arrays[f"{key}_sizes"] = _join([text.encode() for text in ledger.cells[key]])
+            arrays[f"{key}_bytes"], arrays[f"{key}_sizes"] = _join(
+                [text.encode() for text in ledger.cells[key]]
+            )
         arrays |= {key: value for key, value in ledger.cells.items() if key.startswith("cell_")}
         np.savez(folder / name, **arrays)  # type: ignore[arg-type]
     raw = {

@@ -110,7 +110,9 @@ class Reader:
         self.hours: dict[int, np.ndarray] = {}
         self.spans: list[tuple[int, int]] = []
 
-    def read(self, reading: Reading, how: s.Program | None, zone: tzinfo | None, lines_before: int) -> FileReport:
+    def read(
+        self, reading: Reading, how: s.Program | None, zone: tzinfo | None, lines_before: int
+    ) -> FileReport:
         """Read a file to where it is written; its page views go to ``pages``, the rest to ``hours``.
 
         Raises
@@ -175,10 +177,18 @@ class Reader:
             reading.offset += len(reading.rest)
             reading.tail = (reading.tail + reading.rest)[-1024:]
         else:
-            report.note = f"the last line is not whole ({len(reading.rest)} bytes): it waits for the next import"
+            report.note = (
+                f"the last line is not whole ({len(reading.rest)} bytes): it waits for the next import"
+            )
 
     def _add(
-        self, by: int, part: s.Lines, report: FileReport, how: s.Program | None, clock: Zoned | None, before: int
+        self,
+        by: int,
+        part: s.Lines,
+        report: FileReport,
+        how: s.Program | None,
+        clock: Zoned | None,
+        before: int,
     ) -> None:
         if clock is not None:
             part = clock.utc(part)
@@ -225,7 +235,15 @@ class Zoned:
         columns = (column[view] for column in (part.visitor, part.target, part.referrer, part.agent))
         first, last = (int(utc[good].min()), int(utc[good].max())) if good.any() else (-1, -1)
         return s.Lines(
-            time, *columns, runs, part.run[view], first, last, part.parsed - lost, part.bad + skipped, part.lines
+            time,
+            *columns,
+            runs,
+            part.run[view],
+            first,
+            last,
+            part.parsed - lost,
+            part.bad + skipped,
+            part.lines,
         )
 
     def _utc(self, local: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

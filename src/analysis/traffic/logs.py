@@ -60,7 +60,9 @@ def site_of(site: str) -> Identity:
     try:
         return identity(site if "://" in site else f"https://{site}")
     except ValueError as error:
-        raise UserError(f"--site {site!r} is no site: give its address, such as https://example.com") from error
+        raise UserError(
+            f"--site {site!r} is no site: give its address, such as https://example.com"
+        ) from error
 
 
 @contextmanager
@@ -105,7 +107,9 @@ def reading(
         for path in expand(paths):
             reports.append(_read_file(path, book, reader, format, how, clock))
         if all(report.skipped for report in reports) and book.newest < 0:
-            raise UserError("none of the files holds a line: " + "; ".join(f"{r.name}: {r.skipped}" for r in reports))
+            raise UserError(
+                "none of the files holds a line: " + "; ".join(f"{r.name}: {r.skipped}" for r in reports)
+            )
         strings = Strings(root)
         stamp = (pd.Timestamp(observed_at).value // 1000, f"log {root.site}", _sources(reports))
         settled = settle(book, reader, strings, salts, stored, stamp)
@@ -135,11 +139,18 @@ def _zone(zone: str | None) -> ZoneInfo | None:
 
 def _sources(reports: list[FileReport]) -> str:
     names = [report.name for report in reports if not report.skipped]
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more" if names else "nothing new"
+    return (
+        names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more" if names else "nothing new"
+    )
 
 
 def _read_file(
-    path: Path, book: ledgers.Ledger, reader: Reader, format: str | None, how: formats.Program | None, clock: ZoneInfo | None
+    path: Path,
+    book: ledgers.Ledger,
+    reader: Reader,
+    format: str | None,
+    how: formats.Program | None,
+    clock: ZoneInfo | None,
 ) -> FileReport:
     head = head_of(path)
     if not head:
@@ -165,7 +176,9 @@ def _read_file(
         report.skipped = report.note or "nothing new in it"
     if work.offset:
         ended = packed and not work.damaged
-        entry = ledgers.entry(path.name, head, work.offset, work.tail, ended, (known.lines if known else 0) + report.lines)
+        entry = ledgers.entry(
+            path.name, head, work.offset, work.tail, ended, (known.lines if known else 0) + report.lines
+        )
         if known:
             book.files.remove(known)
         book.files.append(entry)

@@ -60,10 +60,20 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
         since = datetime.fromisoformat(saved) - AGAIN if saved else ask.since or now - BACK
         # days are the site's: one more on either side holds every hour that is asked for
         day, last = (since - DAY).date(), (now + DAY).date()
-        counted = Counted(identity(f"https://{ask.value}/"), f"matomo {ask.value}", now, "Live.getLastVisitsDetails")
+        counted = Counted(
+            identity(f"https://{ask.value}/"), f"matomo {ask.value}", now, "Live.getLastVisitsDetails"
+        )
         try:
             while day <= last:
-                _day(counted, session, base, token, day.isoformat(), since.replace(minute=0, second=0, microsecond=0), now)
+                _day(
+                    counted,
+                    session,
+                    base,
+                    token,
+                    day.isoformat(),
+                    since.replace(minute=0, second=0, microsecond=0),
+                    now,
+                )
                 day += DAY
         except Unknown as error:
             if error.status != "failed":
@@ -110,7 +120,9 @@ def _visit(counted: Counted, visit: dict[str, Any], since: datetime, now: dateti
             continue
         try:
             for metric in ("pageviews",) if begun else ("pageviews", "visits"):
-                counted.add(action["url"], platform, metric, start, start + HOUR, 1, partial=start + HOUR > now)
+                counted.add(
+                    action["url"], platform, metric, start, start + HOUR, 1, partial=start + HOUR > now
+                )
         except ValueError as error:
             counted.aside(str(error), str(action.get("url", "")))
         begun = True

@@ -108,7 +108,9 @@ def _row(
     if platform == "direct":
         platform = of_source(tag, "", counted.own)
     try:
-        counted.add(path, platform, metric, start, end, float(row["metrics"][0]), partial=end > now, reason=warning)
+        counted.add(
+            path, platform, metric, start, end, float(row["metrics"][0]), partial=end > now, reason=warning
+        )
     except ValueError as error:
         counted.aside(str(error), path)
 
@@ -128,7 +130,9 @@ def read_export(
     """
     made = observed_at or datetime.fromtimestamp(path.stat().st_mtime, UTC)
     if account is None:
-        raise UserError("a Plausible export names no host for all: say which site it is of, with --account https://example.com")
+        raise UserError(
+            "a Plausible export names no host for all: say which site it is of, with --account https://example.com"
+        )
     root = identity(account if "://" in account else f"https://{account}")
     counted = Counted(root, "plausible csv", made, path.name)
     found = 0
@@ -170,7 +174,9 @@ def _read(counted: Counted, text: str, kind: str, made: datetime, zone: ZoneInfo
             else:
                 host = row.get("hostname") or ""
                 page, platform = host + row[column] if host else row[column], ALL
-            counted.add(page, platform, metric, start, end, float(row[value]), partial=end > made, row=base + line)
+            counted.add(
+                page, platform, metric, start, end, float(row[value]), partial=end > made, row=base + line
+            )
         except (ValueError, KeyError, TypeError) as error:
             counted.aside(f"{kind}: {error}", str(list(row.values()))[:200], line)
 

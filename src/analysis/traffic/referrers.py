@@ -71,7 +71,10 @@ class Lists:
         if bare in self.exact:
             return self.exact[bare]
         first, _, rest = bare.partition(".")
-        for stem, tail in ((first, rest), (".".join(bare.split(".")[:2]), bare.partition(".")[2].partition(".")[2])):
+        for stem, tail in (
+            (first, rest),
+            (".".join(bare.split(".")[:2]), bare.partition(".")[2].partition(".")[2]),
+        ):
             if stem in self.any_country and _COUNTRY.fullmatch(tail):
                 return self.any_country[stem]
         if rest in self.any_door:
@@ -174,7 +177,9 @@ def of_tags(query: str) -> str | None:
     """The source that utm_source and utm_medium name; SITE when it is no platform; None without a tag."""
     if "utm_" not in query:
         return None
-    tags = {name.lower(): value.strip().lower() for name, value in parse_qsl(query.lstrip("?"), errors="replace")}
+    tags = {
+        name.lower(): value.strip().lower() for name, value in parse_qsl(query.lstrip("?"), errors="replace")
+    }
     named, medium = tags.get("utm_source", ""), tags.get("utm_medium", "")
     if not named:
         return SEARCH if medium in PAID else None

@@ -41,7 +41,11 @@ def reason(code: int) -> str:
         return f"{FIELDS[code - BAD]} is not what the format says"
     if code >= ENDS:
         return f"ends before the end of {FIELDS[code - ENDS]}"
-    return {LONG: f"longer than {LONGEST:,} bytes", EMPTY: "empty", START: "does not start as the format says"}[code]
+    return {
+        LONG: f"longer than {LONGEST:,} bytes",
+        EMPTY: "empty",
+        START: "does not start as the format says",
+    }[code]
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,9 @@ class Program:
     encoded: bool = False
 
 
-def program(name: str, lead: bytes, fields: list[tuple[int, bytes]], naive: bool = False, encoded: bool = False) -> Program:
+def program(
+    name: str, lead: bytes, fields: list[tuple[int, bytes]], naive: bool = False, encoded: bool = False
+) -> Program:
     """The program of these fields, each with the bytes that end it."""
     ends = [end for _, end in fields]
     offsets = np.concatenate([[0], np.cumsum([len(end) for end in ends])]).astype(np.int64)
@@ -392,7 +398,10 @@ def _scan(  # noqa: ANN202, PLR0913
                     p = base + np.uint64(f0)
                     minute = second = np.int64(-1)
                     if f1 - f0 == 26 and word_at(p) == day_word and word_at(p + np.uint64(6)) == hour_word:
-                        if word_at(p + np.uint64(18)) >> np.uint64(16) == offset_word and byte_at(p + np.uint64(14)) == 58:
+                        if (
+                            word_at(p + np.uint64(18)) >> np.uint64(16) == offset_word
+                            and byte_at(p + np.uint64(14)) == 58
+                        ):
                             minute, second = _two(buf, f0 + 15), _two(buf, f0 + 18)
                     if 0 <= minute < 60 and 0 <= second < 61 and byte_at(p + np.uint64(17)) == 58:
                         t = hour_start + minute * 60 + second
@@ -416,7 +425,13 @@ def _scan(  # noqa: ANN202, PLR0913
                         # the protocol is the last word; HTTP/0.9 has none
                         while e > j and buf[e] != 32:
                             e -= 1
-                        if e > j and f1 - e > 5 and buf[e + 1] == 72 and buf[e + 2] == 84 and buf[e + 5] == 47:
+                        if (
+                            e > j
+                            and f1 - e > 5
+                            and buf[e + 1] == 72
+                            and buf[e + 2] == 84
+                            and buf[e + 5] == 47
+                        ):
                             g1 = e
                         else:
                             g1 = f1
@@ -553,7 +568,11 @@ class Scanner:
             np.empty(room, np.int32),
         )  # fmt: skip
         self._runs = np.empty((1 << 10, 7), np.int64)
-        self._new = np.empty((1 << 14, 6), np.int64), np.empty((1 << 14, 2), np.int64), np.empty((1 << 14, 2), np.int64)
+        self._new = (
+            np.empty((1 << 14, 6), np.int64),
+            np.empty((1 << 14, 2), np.int64),
+            np.empty((1 << 14, 2), np.int64),
+        )
         self._bad = np.empty((1 << 12, 4), np.int64)
 
     def scan(self, data: bytes | memoryview, how: Program) -> list[Lines]:
@@ -579,11 +598,27 @@ class Scanner:
             time, *rest = (column[:n] for column in self._out)
             runs = self._runs[:nrun].copy()
             if nt:  # the first line of each new target came through: whether it is an asset was not known
-                fresh = np.fromiter((self.is_asset(target) for target, _, _ in self.targets.strings[-nt:]), bool, nt)
+                fresh = np.fromiter(
+                    (self.is_asset(target) for target, _, _ in self.targets.strings[-nt:]), bool, nt
+                )
                 self.assets = np.concatenate([self.assets, fresh])
             view = ~self.assets[rest[1]]
             run = np.repeat(np.arange(nrun), runs[:, VIEWS])
             np.add.at(runs, (run[~view], ASSET), 1)
-            bad = [(line, code, reason(code), bytes(data[a:b])) for line, code, a, b in self._bad[:nbad].tolist()]
-            out.append(Lines(time[view], *(c[view] for c in rest), runs, run[view], int(first), int(last), parsed, bad, lines))
+            bad = [
+                (line, code, reason(code), bytes(data[a:b])) for line, code, a, b in self._bad[:nbad].tolist()
+            ]
+            out.append(
+                Lines(
+                    time[view],
+                    *(c[view] for c in rest),
+                    runs,
+                    run[view],
+                    int(first),
+                    int(last),
+                    parsed,
+                    bad,
+                    lines,
+                )
+            )
         return out

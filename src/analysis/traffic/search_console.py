@@ -56,7 +56,9 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
         since = max(now - BACK, ask.since or now - BACK).astimezone(PACIFIC).date()
         day = since
         while day <= now.astimezone(PACIFIC).date():
-            counted = Counted(identity(f"https://{ask.value}/"), f"search_console {name}", now, "searchAnalytics")
+            counted = Counted(
+                identity(f"https://{ask.value}/"), f"search_console {name}", now, "searchAnalytics"
+            )
             _day(counted, session, url, auth, day.isoformat(), now)
             yield counted.batch()
             day += timedelta(days=1)

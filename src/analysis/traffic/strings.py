@@ -110,7 +110,9 @@ class Strings:
         own = frozenset(hosts)
         texts = [text.decode("utf-8", "replace") for text in self.referrers.texts]
         places = [referrers.host_of(text) for text in texts]
-        came = np.fromiter((source(referrers.of_place(host, path, own)) for host, path in places), np.int64, len(texts))
+        came = np.fromiter(
+            (source(referrers.of_place(host, path, own)) for host, path in places), np.int64, len(texts)
+        )
         spam = np.fromiter((machines.is_spam(host) for host, _ in places), bool, len(texts))
         agents = [_agent(text) for text in self.agents.texts]
         machine = np.where(machines.crawlers(agents), CRAWLER, 0)

@@ -36,7 +36,9 @@ def rows(
         return pa.array(values[0], pa.string()).take(pa.array(values[1]))
 
     def same(value: str) -> pa.Array:
-        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int8)), pa.array([value])).cast(pa.string())
+        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int8)), pa.array([value])).cast(
+            pa.string()
+        )
 
     return pa.table(
         {
@@ -77,7 +79,12 @@ def cells(
 
 
 def totals(
-    hours: list[int], counts: np.ndarray, partial: np.ndarray, root: str, names: tuple[str, ...], stamp: tuple[int, str, str]
+    hours: list[int],
+    counts: np.ndarray,
+    partial: np.ndarray,
+    root: str,
+    names: tuple[str, ...],
+    stamp: tuple[int, str, str],
 ) -> pa.Table:
     """The site's own rows: every hour that was read, 0 included."""
     metric, at = np.divmod(np.arange(len(hours) * len(names)), max(len(hours), 1))

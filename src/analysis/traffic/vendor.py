@@ -50,8 +50,12 @@ def renew(folder: Path, day: date, into: Path = DATA) -> dict[str, int]:
     lists = {}
     for kind, name in LISTS.items():
         read = yaml.safe_load(_one(folder, name).read_text("utf-8"))
-        lists[kind] = {str(who): _hosts(entry) for who, entry in sorted(read.items(), key=lambda item: str(item[0]))}
-    spam = sorted({line.strip().lower() for line in _one(folder, SPAM).read_text("utf-8").splitlines() if line.strip()})
+        lists[kind] = {
+            str(who): _hosts(entry) for who, entry in sorted(read.items(), key=lambda item: str(item[0]))
+        }
+    spam = sorted(
+        {line.strip().lower() for line in _one(folder, SPAM).read_text("utf-8").splitlines() if line.strip()}
+    )
     counts = {kind: sum(map(len, hosts.values())) for kind, hosts in lists.items()} | {"spam": len(spam)}
     if (into / "matomo.json").is_file():
         old = json.loads((into / "matomo.json").read_text("utf-8"))["lists"]
@@ -59,7 +63,9 @@ def renew(folder: Path, day: date, into: Path = DATA) -> dict[str, int]:
         before["spam"] = len(json.loads((into / "spam.json").read_text("utf-8"))["hosts"])
         for kind, count in counts.items():
             if count * 2 < before[kind]:
-                raise UserError(f"the new list of {kind} has {count} hosts, the old one {before[kind]}: is it whole?")
+                raise UserError(
+                    f"the new list of {kind} has {count} hosts, the old one {before[kind]}: is it whole?"
+                )
     _write(into / "matomo.json", {
         "source": "github.com/matomo-org/searchengine-and-social-list", "licence": "CC0-1.0",
         "vendored": day.isoformat(), "lists": lists,

@@ -154,8 +154,23 @@ def _count(  # noqa: ANN202, PLR0913
         while last < stop and visitor[order[last]] == who:
             last += 1
         flag = machine[agent[order[first]]]
-        if flag == 0 and last - first > short and _bursts(
-            time, referrer, source, order, first, last, direct, internal, short, short_span, long, long_span
+        if (
+            flag == 0
+            and last - first > short
+            and _bursts(
+                time,
+                referrer,
+                source,
+                order,
+                first,
+                last,
+                direct,
+                internal,
+                short,
+                short_span,
+                long,
+                long_span,
+            )
         ):
             flag = BURST
         rule = flag
