@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from fakes import Still, fetch, rows, session, site_ask, url_ask
-from loopback import answers, loopback, replay
+from loopback import answers, loopback
 from websockets.sync.server import serve as websocket
 
 from analysis.actors import actor_hash
@@ -25,7 +25,6 @@ LOGIN = {
     "accessJwt": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.",
     "refreshJwt": "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.",
 }
-SESSION = ("POST", "/xrpc/com.atproto.server.createSession", ())
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +38,7 @@ def recorded(shared, monkeypatch):
     """Serve a recording for whatever query is asked of its method; gives the fetch and the decoded bodies."""
 
     def start(asks, **methods):
-        db = {SESSION: [(200, {"content-type": "application/json"}, json.dumps(LOGIN).encode())]}
-        bodies = {}
+        bodies, raw = {}, {}
         for method, name in methods.items():
             if name is None:
                 body = json.dumps({"likes": [], "posts": []}).encode()
@@ -48,12 +46,16 @@ def recorded(shared, monkeypatch):
                 (recording,) = answers(shared, f"bluesky/bskyr_vcr/{name}.yml").values()
                 body = recording[0][2]
             bodies[method] = json.loads(body)
-            last = json.dumps({k: v for k, v in bodies[method].items() if k != "cursor"}).encode()
-            db["GET", f"/xrpc/app.bsky.feed.{method}", ()] = [
-                (200, {"content-type": "application/json"}, last)
-            ]
-        with replay(shared, db) as url:
-            monkeypatch.setenv("VIRALITY_BLUESKY_BASE_URL", url)
+            # one recorded page is all there is
+            last = {k: v for k, v in bodies[method].items() if k != "cursor"}
+            raw[f"/xrpc/app.bsky.feed.{method}"] = json.dumps(last).encode()
+
+        def serve(request):
+            login = request.path.endswith("createSession")
+            return 200, {}, json.dumps(LOGIN).encode() if login else raw[request.path]
+
+        with loopback(serve) as server:
+            monkeypatch.setenv("VIRALITY_BLUESKY_BASE_URL", server.url)
             desk = session("bluesky", Still(NOW))
             return fetch("bluesky", asks, desk), bodies, desk
 

@@ -397,7 +397,7 @@ def test_myspace_placements():
 # -- disorder and damage ------------------------------------------------------------------------
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1))
 @pytest.mark.parametrize(("platform", "form", "name"), CSVS)
 def test_shuffled_repeated_or_cut_rows_import_to_the_same_once(tmp_path, platform, form, name, seed):
@@ -419,7 +419,7 @@ def test_shuffled_repeated_or_cut_rows_import_to_the_same_once(tmp_path, platfor
     same(stored(*parts), whole(platform, form, name))
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.floats(0.05, 0.999))
 @pytest.mark.parametrize(("platform", "form", "name"), OTHERS + CSVS)
 def test_a_file_cut_anywhere_loses_only_its_last_row(tmp_path, platform, form, name, where):
@@ -557,7 +557,7 @@ def test_what_csv_wrote_is_read(lines):
         assert [cells for cells in found if not isinstance(cells, str)] == wanted or ";" in out.getvalue()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=st.binary(max_size=300))
 @pytest.mark.parametrize(("platform", "form"), sorted({(p, f) for p, f, _ in CSVS + OTHERS}))
 def test_no_bytes_break_an_importer(tmp_path, platform, form, raw):
