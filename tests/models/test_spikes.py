@@ -211,3 +211,38 @@ def test_summary_speaks_the_numbers():
     result = spikes.find(series)
     assert f"{result.table['excess'].max():,.0f} more than ordinary" in result.summary
     assert "inconclusive" not in result._repr_html_()
+
+
+def odd(name):
+    rng = np.random.default_rng(0)
+    plain = pd.DataFrame({"start": clock(600), "value": rng.poisson(5, 600).astype(float)})
+    late = plain.copy()
+    late.loc[300:, "start"] += pd.Timedelta(days=4000)
+    single = pd.DataFrame({"start": clock(800), "value": np.eye(1, 800, 400)[0]})
+    years = [pd.date_range(year, periods=600, freq="h", tz="UTC", unit="us") for year in ("0001", "9990")]
+    first, last = (plain.assign(start=times) for times in years)
+    return {
+        "constant": plain.assign(value=7.0),
+        "one count": single,
+        "enormous": plain.assign(value=1e12 + 1e6 * plain["value"]),
+        "minute": plain.assign(value=plain["value"] * 1e-9),
+        "a gap of years": late,
+        "the year 1": first,
+        "the year 9990": last,
+        "text times": plain.assign(start=plain["start"].astype(str)),
+        "naive times": plain.assign(start=plain["start"].dt.tz_localize(None)),
+        "nanoseconds": plain.assign(start=plain["start"].astype("datetime64[ns, UTC]")),
+        "nullable integers": plain.assign(value=plain["value"].astype("Int64").where(plain.index != 5)),
+    }[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["constant", "one count", "enormous", "minute", "a gap of years", "the year 1", "the year 9990", "text times",
+     "naive times", "nanoseconds", "nullable integers"],
+)  # fmt: skip
+@pytest.mark.filterwarnings("error")
+def test_odd_series_in_which_nothing_happens(name):
+    result = spikes.find(odd(name))
+    assert result.verdict == "nothing", result.reason
+    assert not spikes.score(odd(name))["alarm"].any()

@@ -28,7 +28,7 @@ def check(evidence: Evidence) -> Check:
         near = quiet[lag // 2 :] & quiet[: -(lag // 2)]
         if both.sum() < 50:
             continue
-        base = float(np.mean(r[quiet] ** 2))
+        base = max(float(np.mean(r[quiet] ** 2)), 1e-12)
         again = float((r[lag:] * r[:-lag])[both].mean()) / base
         # A slow wave also correlates after a day, and more so after half of one: only the surplus is rhythm.
         half = float((r[lag // 2 :] * r[: -(lag // 2)])[near].mean()) / base

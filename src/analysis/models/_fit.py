@@ -163,8 +163,9 @@ def fit(y, w, dur, index, nxt, part, day, cell, n_slots, n_cells, x, half, phi, 
             break
         if loose and square > 0:
             alpha = max(moment / square, 0.0)
-        ratio = max(num / den, 1e-6)
-        grand = noise * inflate / den**2
+        # half a count more than was seen: no count at all is no proof that none can come
+        ratio = (num + 0.5 * phi) / (den + 1e-12)
+        grand = (noise * inflate + 0.5 * phi * phi) / den**2
         for i in range(n):
             mu[i] *= ratio
         if n_slots > 1:

@@ -38,11 +38,7 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
             b = (num[nxt[i]] + 10.0 * phi) / (den[nxt[i]] + 10.0 * phi)
             season = (1.0 - part[i]) * a + part[i] * b
         if rows >= 3:
-            mu = (
-                max((up + 0.5 * phi) / (down + 0.5 * phi / max(up / max(down, 1e-12), 1e-12)), 1e-9)
-                * dur[i]
-                * season
-            )
+            mu = max((up + 0.5 * phi) / max(down, 1e-9), 1e-9) * dur[i] * season
             alpha = max(moment / square, 0.0) if square > 0 else 0.5
             alpha = max(alpha, 1e-6)
             expected[i] = mu
