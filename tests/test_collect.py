@@ -16,6 +16,7 @@ from analysis import collect as collecting
 from analysis.cli import app
 from analysis.due import AGES, is_due
 from analysis.errors import UserError
+from analysis.places import alone
 from analysis.platforms import modules
 from analysis.platforms.pace import Clock
 from analysis.purge import forget, purge
@@ -248,7 +249,7 @@ def test_business_and_private_accounts_are_told_apart(store, clock, monkeypatch)
 
 
 def test_two_runs_at_once_ask_once(store, clock, hackernews):
-    with collecting._locked(store.path / ".collect", "hackernews") as held:
+    with alone(store.path / ".collect", "hackernews") as held:
         assert held
         out = run(store, clock)["hackernews"]
     assert "another run" in out.note

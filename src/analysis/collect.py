@@ -6,31 +6,29 @@ the order it gave them, so a run that is stopped asks again for what it had not 
 
 from __future__ import annotations
 
-import fcntl
 import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pandas as pd
-
 from analysis import platforms, traffic
 from analysis.due import Due, due, mark
 from analysis.errors import UserError
-from analysis.places import Places
+from analysis.places import Places, alone
 from analysis.platforms.client import PATIENCE_SECONDS, Connection
 from analysis.platforms.contract import Ask, Plan, Unknown
 from analysis.platforms.pace import Clock, Pace, state_folder
-from analysis.platforms.rows import Rows, forgets, merged, size
+from analysis.platforms.rows import forgets, merged, size
 from analysis.settings import settings
 from analysis.store import Store
 from analysis.tables import Batch
+from analysis.unlearnt import unknown_rows
 from analysis.watchlist import Watchlist
 
 FLUSH_ROWS, FLUSH_SECONDS = 5000, 5.0
@@ -155,7 +153,7 @@ def collect(
         for name, module in askable(watchlist, only).items():
             outcome = Outcome(name, budget=watchlist.budget.get(name, 0.0))
             outcomes.append(outcome)
-            if not stack.enter_context(_locked(folder, name)):
+            if not stack.enter_context(alone(folder, name)):
                 outcome.note = "another run is collecting this now; left to it"
                 continue
             places = Places(folder / f"{name}.sqlite")
@@ -296,7 +294,8 @@ def _flush(job: _Job, store: Store, tell: Tell, clock: Clock) -> None:
     out = job.outcome
     batches, job.batches, job.rows, job.flushed = job.batches, [], 0, time.monotonic()
     failed, job.failed = job.failed, {}
-    batches += _unknown_rows(job, failed, clock)
+    news = {ask: error for ask, error in failed.items() if ask in job.todo.noted}
+    batches += unknown_rows(job.module, news, clock.now())
     if batches:
         whole = merged(batches)
         for table, appended in store.append_batch(whole).items():
@@ -321,48 +320,5 @@ def _count_account(out: Outcome, ask: Ask, what: str) -> None:
         out.accounts.setdefault(ask.account_kind, Counter())[what] += 1
 
 
-def _unknown_rows(job: _Job, failed: dict[Ask, Unknown], clock: Clock) -> list[Batch]:
-    """What was asked and not learnt, as rows that say so: never as 0, and once a set age."""
-    card = job.desk.card
-    now = clock.now()
-    batches: dict[str, Rows] = {}
-    for ask, error in failed.items():
-        if ask.content_id is None or ask not in job.todo.noted:
-            continue
-        observer = ask.observer("virality collect")
-        rows = batches.setdefault(observer, Rows(card.name, now, observer, "virality collect"))
-        if ask.url:
-            rows.content(ask.url)
-        item = ask.value if ask.kind == "item" else ask.content_id
-        told = getattr(job.module, "TELLS", {}).get(ask.kind)
-        for metric in card.metrics:
-            if told is not None and metric.name not in told:
-                continue
-            if metric.shape == "reading":
-                rows.reading(
-                    item, ask.content_id, metric.name, None, status=error.status, reason=error.reason
-                )
-            elif metric.shape == "interval" and ask.kind != "item":
-                hour = pd.Timestamp(now).floor("h").to_pydatetime()
-                rows.interval(
-                    ask.content_id, metric.name, hour, hour + pd.Timedelta(hours=1), None,
-                    partial=True, status=error.status, reason=error.reason,
-                )  # fmt: skip
-    return [rows.batch() for rows in batches.values() if len(rows)]
-
-
 def _named(tell: Tell, platform: str) -> Tell:
     return lambda event, **fields: tell(event, platform=platform, **fields)
-
-
-@contextmanager
-def _locked(folder: Path, name: str) -> Iterator[bool]:
-    """Whether this process alone collects this platform into this store."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f"{name}.lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
