@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -18,6 +20,16 @@ TIMES = {"published_at", "occurred_at", "observed_at", "start", "end", "made_at"
 def connect() -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory."""
     return duckdb.connect()
+
+
+@cache
+def _searcher() -> duckdb.DuckDBPyConnection:
+    """The DuckDB that looks keys up: opening one takes as long as the search in a chunk of an import."""
+    return connect()
+
+
+# a forked child must not use its parent's threads
+os.register_at_fork(after_in_child=_searcher.cache_clear)
 
 
 def quoted(files: list[str]) -> str:
@@ -64,7 +76,7 @@ def new_rows(table: Table, rows: pa.Table, files: list[str]) -> np.ndarray:
         return first
     batch = rows.select(table.key)
     batch = batch if len(first) == rows.num_rows else batch.take(pa.array(first))
-    connection = connect()
+    connection = _searcher().cursor()
     connection.register("batch", batch.append_column("position", pa.array(first)))
     # Equal keys are equal in time as well: Parquet's statistics let DuckDB skip other times.
     span = ""

@@ -14,8 +14,6 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from w3lib.url import safe_url_string
-
 from analysis.url_rules import RULES, Site
 
 # What most URLs look like: nothing to quote, no query, no fragment. Told apart for speed alone.
@@ -69,18 +67,20 @@ def canonical(url: str) -> str:
         path = (plain[2] or "").rstrip("/")
         if host := _ordinary(plain[1], bool(path)):
             return f"https://{host}{path or '/'}"
+    now, settled = _once(url)
+    if settled:
+        return now
     seen = set()
-    now = _once(url)
     # A rule may bare what another rule knows (a redirector inside a redirector). No cycle is known;
     # should two rules ever undo each other, the smallest member of the cycle stands for all.
     while now not in seen:
         seen.add(now)
-        after = _once(now)
+        after, _ = _once(now)
         if after == now:
             return now
         now = after
     cycle = {now}
-    while (after := _once(now)) not in cycle:
+    while (after := _once(now)[0]) not in cycle:
         cycle.add(after)
         now = after
     return min(cycle)
@@ -114,24 +114,33 @@ def _refuse(url: str, why: str) -> ValueError:
     return ValueError(f"{shown!r} is no http(s) URL: {why}")
 
 
-def _once(url: str) -> str:
+def _once(url: str) -> tuple[str, bool]:
+    """The URL with every rule applied once, and whether doing so again can change nothing.
+
+    It can when a rule led elsewhere: to a redirector's target, to another path or host.
+    """
     parts = _split(url)
     host = _host(parts.host, bool(parts.path.strip("/")))
     path = _path(parts.path, host)
-    parts = parts._replace(host=host, path=path)
+    fragment = parts.fragment
+    if fragment and not (RULES.routes.fullmatch(fragment) or host in RULES.fragment_hosts):
+        fragment = ""
+    parts = parts._replace(host=host, path=path, fragment=fragment)
     rules = RULES.site(host)
     if (target := _target(parts)) is not None:
-        return target
+        return target, False
+    settled = True
     if rules is not None:
         if (moved := _rewrite(parts, rules)) is not None:
+            settled = moved == parts
             parts = moved
             if parts.host != host:  # the other host's rules are not this one's
-                return parts.text()
+                return parts.text(), False
         if rules.lower:
             parts = parts._replace(path=_lower(parts.path, rules.lower))
     if parts.query:
         parts = parts._replace(query=_query(parts, rules))
-    return parts.text()
+    return parts.text(), settled
 
 
 def _split(url: str) -> _Parts:
@@ -153,8 +162,6 @@ def _split(url: str) -> _Parts:
     except UnicodeError:
         raise _refuse(url, "it holds characters that no encoding knows") from None
     query = _HTML_AMPERSAND.sub(r"\1", query).replace("%20", "+")
-    if not (fragment and (RULES.routes.fullmatch(fragment) or host in RULES.fragment_hosts)):
-        fragment = ""
     # Another port speaks one of the two languages only: there the scheme is part of the address.
     return _Parts(
         scheme if port else "https", host, f":{port}" if port else "", _dots(path) or "/", query, fragment
@@ -203,7 +210,11 @@ def _quoted(text: str) -> str:
         return text
     # w3lib quotes what no URL may hold; a stray % it leaves alone
     text = _ESCAPE.sub(_escape, text)
-    return safe_url_string(f"https://h/?{text}").partition("?")[2] if not _LEGAL.fullmatch(text) else text
+    if _LEGAL.fullmatch(text):
+        return text
+    from w3lib.url import safe_url_string
+
+    return safe_url_string(f"https://h/?{text}").partition("?")[2]
 
 
 _LEGAL = re.compile(r"[A-Za-z0-9\-._~:/?@!$&()*+,;=%]*", re.ASCII)

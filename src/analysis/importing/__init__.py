@@ -180,17 +180,16 @@ def _parts(chunk: files.Chunk, most: int) -> Iterator[tuple[pa.Table, np.ndarray
 
 def _append(tables: Tables, store: Store, dry_run: bool) -> tuple[int, int]:
     """How many input rows the tables come from, and how many of these added something to the store."""
-    touched: list[np.ndarray] = []
-    fresh: list[np.ndarray] = []
+    if not len(tables.lines):
+        return 0, 0
+    fresh = np.zeros(len(tables.lines), dtype=bool)
     # Content first: a reader never meets an event whose content is not there.
     for name in ("content", "events", "readings", "intervals"):
         if name not in tables.rows:
             continue
         appended = None if dry_run else store.append(name, tables.rows[name])
-        if name in tables.lines:
-            lines = tables.lines[name]
-            touched.append(lines)
-            fresh.append(lines if appended is None else lines[appended.added])
-    if not touched:
-        return 0, 0
-    return len(np.unique(np.concatenate(touched))), len(np.unique(np.concatenate(fresh)))
+        if name != "content":
+            # a table holds its numbers one after the other: all rows' points, then all rows' comments
+            added = np.ones(1, dtype=bool) if appended is None else appended.added.reshape(-1, len(fresh))
+            fresh |= added.any(axis=0)
+    return len(np.unique(tables.lines)), len(np.unique(tables.lines[fresh]))

@@ -15,6 +15,7 @@ from analysis.store import Store
 
 SHOWN = 5
 HIDDEN = "(an account, hidden)"
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Aside:
         if isinstance(row, dict):
             row = {name: HIDDEN if name == self.secret and cell else cell for name, cell in row.items()}
         kept = {"source": self.source, "line": int(line), "reason": reason, "text": row}
-        self._draft.write(json.dumps(kept, ensure_ascii=False) + "\n")
+        self._draft.write(_encoded(kept) + "\n")
 
     def _draft_path(self) -> Path:
         return self.place.with_name(f"{self.place.name}.{os.getpid()}.part")

@@ -95,8 +95,9 @@ def read(path: Path, file: File, wanted: list[str], names: list[str], tabs: bool
                 table = pa.Table.from_batches([batch])
                 rows = table.num_rows
                 breaks = np.zeros(rows, dtype=np.int64)  # in every column, wanted or not
-                for column in table.columns:
-                    breaks += pc.count_substring(column, "\n").to_numpy()
+                for column in batch.columns:
+                    if (np.frombuffer(column.buffers()[2] or b"", np.uint8) == ord("\n")).any():
+                        breaks += pc.count_substring(column, "\n").to_numpy()
                 # the parser reads ahead: what it refused may lie behind these rows
                 ours = 0
                 while ours < len(refused) and refused[ours][0] < position + rows + ours:

@@ -23,10 +23,14 @@ NO_URL = Identity("", "", "")
 
 @dataclass
 class Tables:
-    """Rows for the store, table by table, and for each row the line of the file it came from."""
+    """Rows for the store, table by table, and the lines of the file they came from.
+
+    Events stand in the order of ``lines``; so do readings and intervals, once for every metric. A line
+    whose cell was taken apart stands there several times.
+    """
 
     rows: dict[str, pa.Table] = field(default_factory=dict)
-    lines: dict[str, np.ndarray] = field(default_factory=dict)
+    lines: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 class Shaper:
@@ -60,17 +64,15 @@ class Shaper:
             typed, codes = typed.filter(pa.array(has_url)), codes[has_url]
         tables = Tables()
         if typed.num_rows:
-            lines = typed["line"].to_numpy()
+            tables.lines = typed["line"].to_numpy()
             content_id = pa.array([found.content_id for found in known], pa.string()).take(pa.array(codes))
             source = pc.binary_join_element_wise(file, typed["line"].cast(pa.string()), ":")
             shared = {"content_id": content_id, "source": source}
             if self.mapping.table == "events":
                 tables.rows["events"] = self._events(typed, shared)
-                tables.lines["events"] = lines
             if self.counters:
                 name = "intervals" if self.mapping.table == "intervals" else "readings"
                 tables.rows[name] = self._numbers(typed, shared)
-                tables.lines[name] = np.tile(lines, len(self.counters))
             content = self._content(typed, codes, known)
             if content is not None:
                 tables.rows["content"] = content
