@@ -13,6 +13,7 @@ from analysis.actors import actor_hash
 from analysis.platforms import modules
 from analysis.platforms.bluesky import records, stream
 from analysis.platforms.contract import Ask, Unknown
+from analysis.platforms.rows import merged
 from analysis.store import Store
 from analysis.tables import TABLES, conform
 from analysis.urls import content_id
@@ -67,9 +68,9 @@ def at(text):
 
 
 def check(batches):
-    for batch in batches:
-        for table in TABLES.values():
-            conform(getattr(batch, table.name), table)
+    whole = merged(batches)
+    for table in TABLES.values():
+        conform(getattr(whole, table.name), table)
 
 
 def test_every_recorded_post_of_a_search(recorded):
