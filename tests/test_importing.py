@@ -400,6 +400,13 @@ def test_what_is_set_aside_names_no_account(desk):
     assert desk.aside()[0]["text"]["id"] == "a"
 
 
+def test_a_mended_file_leaves_nothing_set_aside(desk):
+    desk.bring(csv_of("1,never,https://x.org/,T,1,1"))
+    assert len(desk.aside()) == 1
+    assert counted(desk.bring(csv_of("1,2020-05-01,https://x.org/,T,1,1"))) == (1, 1, 0, 0)
+    assert desk.aside() == []
+
+
 def test_an_event_after_its_observation_is_set_aside(desk):
     counts = desk.bring("id,when,url,who,score\na,2022-01-01,https://x.org/1,ann,1\n", EVENTS, "events")
     assert "after the moment it was observed" in counts.shown[0]
@@ -615,6 +622,13 @@ def test_every_shipped_mapping_is_valid_and_tells_how_to_use_it(path):
     text = path.read_text()
     assert f"virality import {mapping.table} " in text
     assert f"--mapping data/mappings/{path.name}" in text
+
+
+def test_the_mapping_in_the_documentation_is_valid(tmp_path):
+    text = (MAPPINGS.parents[1] / "docs" / "importing.md").read_text()
+    example = tmp_path / "mapping.toml"
+    example.write_text(text.split("```toml\n")[1].split("```")[0])
+    assert load(example).table == "readings"
 
 
 SETS = {

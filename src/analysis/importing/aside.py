@@ -36,7 +36,7 @@ class Counts:
 class Aside:
     """The file beside the tables in which a file's unusable rows are kept: one JSON object a line.
 
-    Written anew by every import of the same file, whole or not at all.
+    Written anew by every import of the same file, and gone when every row of it could be used.
     """
 
     def __init__(
@@ -81,3 +81,5 @@ class Aside:
             self._draft.close()
             os.replace(self._draft_path(), self.place)
             self.counts.kept_in.append(self.place)
+        elif not self.dry_run and failed == (None, None, None):
+            self.place.unlink(missing_ok=True)
