@@ -12,6 +12,7 @@ from analysis.models import forecast, growth, outlook, trees
 from analysis.models.features import features
 from analysis.models.tracks import from_readings
 from analysis.store import Store
+from analysis.tables import FORECASTS, conform
 
 CUT = START + pd.Timedelta("600h")
 
@@ -154,7 +155,8 @@ def test_rising_items_are_forecast_and_nothing_is_said_where_nothing_rises(readi
     result = outlook.rising(followed, {"made": model}, moment)
     assert result.verdict == "found"
     assert model.name in result.model
-    assert result.table.loc[result.table["reason"] == "", ["q10", "forecast", "q90"]].notna().all(axis=None)
+    assert result.table[["q10", "forecast", "q90"]].notna().all(axis=None)
+    conform(result.extra["forecasts"], FORECASTS)
     untrained = outlook.rising(followed, {}, moment)
     assert (untrained.verdict, untrained.reason) == (
         "inconclusive",

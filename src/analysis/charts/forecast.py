@@ -29,8 +29,8 @@ def outlook(result: Result, titles: Mapping[str, str], horizon: str = "final", m
     most
         How many items, the steepest of each platform first.
     """
-    table = result.table
-    rows = table[(table["horizon"] == horizon) & table["forecast"].notna()].head(most)
+    made = result.extra["forecasts"]
+    rows = made[made["horizon"] == horizon].head(most)
     name = HORIZON_NAMES[horizon]
     heading = f"What rising items should reach {name}"
     if rows.empty:

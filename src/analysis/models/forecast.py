@@ -155,8 +155,9 @@ def predict(model: Model, tracks: Tracks, item: np.ndarray, when: np.ndarray, ho
     base = own.where(pd.Series(mine), pooled, axis=0)
     basis = np.where(mine, "typical", np.where(pooled["items"] > 0, "pooled", "none")).astype(object)
     out = pd.DataFrame({"value": value})
-    for name in ("forecast", "q10", "q50", "q90"):
-        out[name] = base[name].to_numpy()
+    # where growth stands in, the single number is its median: its mean may lie far up a heavy tail
+    for name, source in (("forecast", "q50"), ("q10", "q10"), ("q50", "q50"), ("q90", "q90")):
+        out[name] = base[source].to_numpy()
     out["yardstick"], out["yardstick_q10"], out["yardstick_q90"] = (
         base[c].to_numpy() for c in ("forecast", "q10", "q90")
     )
@@ -217,7 +218,9 @@ def _calibrate(
         if mine.sum() < CELL:
             continue
         # many sizes can be equal (zeros): such quarters are one cell
-        edges = np.unique(np.quantile(size[mine], [0.25, 0.5, 0.75])) if mine.sum() >= 4 * CELL else []
+        edges: np.ndarray = (
+            np.unique(np.quantile(size[mine], [0.25, 0.5, 0.75])) if mine.sum() >= 4 * CELL else np.empty(0)
+        )
         cell = np.searchsorted(edges, size, side="right")
         for k, above in enumerate([-np.inf, *edges]):
             part = mine & (cell == k)

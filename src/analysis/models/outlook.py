@@ -34,7 +34,19 @@ VERSION = "outlook 1.0"
 QUIET = ("submission", "reply")
 """Kinds of events that are no sharing of what was submitted."""
 HORIZON_NAMES = {"2x": "at twice its age", "24h": "at 24 hours", "7d": "at 7 days", "final": "in the end"}
-COLUMNS = [*FORECASTS.columns, "reason"]
+COLUMNS = [
+    "title",
+    "platform",
+    "metric",
+    "horizon",
+    "age_hours",
+    "value",
+    "forecast",
+    "q10",
+    "q90",
+    "yardstick",
+    "basis",
+]
 
 
 @dataclass(frozen=True)
@@ -93,14 +105,29 @@ def follow(
     return out
 
 
-def rising(followed: Mapping[str, Followed], models: Mapping[str, Model], as_of: pd.Timestamp) -> Result:
+def rising(
+    followed: Mapping[str, Followed],
+    models: Mapping[str, Model],
+    as_of: pd.Timestamp,
+    titles: Mapping[str, str] | None = None,
+) -> Result:
     """Forecasts of every rising item at a moment.
+
+    Parameters
+    ----------
+    followed
+        Each platform's items (``follow``), as known at ``as_of``.
+    models
+        Platform to its trained model; one that was trained on what came later is left out.
+    titles
+        content_id to title, for the table.
 
     Returns
     -------
     Result
-        Table: the columns of the forecasts table, and reason (why an item or horizon has no forecast;
-        such rows have no forecast). Sorted by platform and expected gain.
+        Table: title (or the item's id); platform; metric; horizon in words; age_hours; value; forecast,
+        q10, q90; yardstick; basis. Sorted by platform and expected gain. Extra: forecasts (rows of the
+        forecasts table), silent (platform, item_id, horizon, reason: what has no forecast, and why).
     """
     moment = pd.Timestamp(as_of)
     at = moment.timestamp()
@@ -138,9 +165,9 @@ def rising(followed: Mapping[str, Followed], models: Mapping[str, Model], as_of:
                     reason=np.where(known, "", np.where(passed, "already past", "no past item tells"))
                 )
             parts.append(rows)
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
-    table = table.reindex(columns=COLUMNS)
-    return _told(table, followed, models, ahead, moment)
+    rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    rows = rows.reindex(columns=[*FORECASTS.columns, "reason"])
+    return _told(rows, dict(titles or {}), sorted(followed), models, ahead, moment)
 
 
 def _live(tracks: Tracks, at: float) -> np.ndarray:
@@ -161,50 +188,60 @@ def _until(model: Model) -> float:
 
 
 def _told(
-    table: pd.DataFrame,
-    followed: Mapping[str, Followed],
+    rows: pd.DataFrame,
+    titles: dict[str, str],
+    platforms: list[str],
     models: Mapping[str, Model],
     ahead: list[str],
     moment: pd.Timestamp,
 ) -> Result:
+    left_out = f"Left out, trained on what was not yet known: {', '.join(ahead)}."
     check = Check(
         "no model knows what came later",
         not ahead if models else None,
-        f"Left out, trained on what was not yet known: {', '.join(ahead)}."
-        if ahead
-        else f"{len(models)} models, each trained on what was known by then.",
+        left_out if ahead else f"{len(models)} models, each trained on what was known by then.",
     )
-    parameters = {"as_of": moment, "platforms": sorted(followed)}
-    names = sorted(set(table["model"].dropna()))
-    known = table["forecast"].notna()
-    items = table.drop_duplicates(["platform", "item_id"])
-    if table.empty:
-        return Result(
-            table, "nothing", "", "Nothing followed is rising at this moment.", (check,), VERSION, parameters
-        )
-    if not known.any():
-        reason = (
-            "no model is trained: run virality train" if not models else "not enough data to forecast from"
-        )
-        summary = f"{len(items)} items are rising, and none can be forecast: {reason}."
-        return Result(table, "inconclusive", reason, summary, (check,), VERSION, parameters)
-    last = table[known].assign(order=table["horizon"].map({h: i for i, h in enumerate(HORIZONS)}))
-    last = last.sort_values("order").drop_duplicates(["platform", "item_id"], keep="last")
-    last = last.assign(gain=last["forecast"] / last["value"].clip(lower=1))
-    table = table.merge(last[["platform", "item_id", "gain"]], on=["platform", "item_id"], how="left")
-    table = table.sort_values(["platform", "gain", "item_id"], ascending=[True, False, True], kind="stable")
-    table = table.drop(columns="gain").reset_index(drop=True)
-    top = last.loc[last["gain"].idxmax()]
+    parameters = {"as_of": moment, "platforms": platforms}
+    known = rows["forecast"].notna()
+    silent = rows.loc[
+        ~known & (rows["reason"] != "already past"), ["platform", "item_id", "horizon", "reason"]
+    ]
+    items = rows.drop_duplicates(["platform", "item_id"])
+    made = _sorted(rows[known])
+    extra = {"forecasts": made[FORECASTS.columns], "silent": silent.reset_index(drop=True)}
+    named = made["content_id"].map(titles) if titles else pd.Series(np.nan, index=made.index)
+    table = made.assign(title=named.fillna(made["item_id"]), horizon=made["horizon"].map(HORIZON_NAMES))[
+        COLUMNS
+    ]
+    if rows.empty:
+        said = "Nothing followed is rising at this moment."
+        return Result(table, "nothing", "", said, (check,), VERSION, parameters, extra)
+    if made.empty:
+        reason = "not enough data to forecast from" if models else "no model is trained: run virality train"
+        said = f"{len(items)} items are rising, and none can be forecast: {reason}."
+        return Result(table, "inconclusive", reason, said, (check,), VERSION, parameters, extra)
+    last = made.drop_duplicates(["platform", "item_id"], keep="last")
+    top = last.loc[(last["forecast"] / last["value"].clip(lower=1)).idxmax()]
     rough = int((last["basis"] != "learned").sum())
-    summary = (
+    said = (
         f"{len(items)} items are rising on {items['platform'].nunique()} platforms; {len(last)} can be "
         f"forecast. The steepest for its platform stands at {top['value']:,.0f} {top['metric']} on "
         f"{top['platform']} after {top['age_hours']:.3g} hours and should reach {top['forecast']:,.0f} "
         f"(four in five between {top['q10']:,.0f} and {top['q90']:,.0f}; {HORIZON_NAMES[top['horizon']]})."
     )
     if rough:
-        summary += (
+        said += (
             f" {rough} rest on how items usually grow, because their platform has too little past: "
             "their intervals are wide."
         )
-    return Result(table, "found", "", summary, (check,), "; ".join(names), parameters)
+    names = "; ".join(sorted(set(made["model"])))
+    return Result(table, "found", "", said, (check,), names, parameters, extra)
+
+
+def _sorted(made: pd.DataFrame) -> pd.DataFrame:
+    """By platform, then the item's largest expected multiple, then horizon."""
+    order = {horizon: place for place, horizon in enumerate(HORIZONS)}
+    gain = (made["forecast"] / made["value"].clip(lower=1)).groupby([made["platform"], made["item_id"]])
+    keyed = made.assign(gain=gain.transform("max"), order=made["horizon"].map(order))
+    keyed = keyed.sort_values(["platform", "gain", "item_id", "order"], ascending=[True, False, True, True])
+    return keyed.drop(columns=["gain", "order"]).reset_index(drop=True)

@@ -61,6 +61,7 @@ def learn(
     drawn at each split, which makes the trees unlike each other.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
 
     # scikit-learn cannot bin a column that is missing throughout; a constant one is never split on
     rows = np.where(np.isnan(rows).all(axis=0), 0.0, rows)
@@ -68,7 +69,10 @@ def learn(
         loss="quantile", quantile=level, max_iter=iterations, learning_rate=0.05, max_leaf_nodes=leaves,
         min_samples_leaf=smallest, l2_regularization=1.0, max_features=0.2, early_stopping=False,
         random_state=seed,
-    ).fit(rows, target)  # fmt: skip
+    )  # fmt: skip
+    # threads wait for each other at every split: on a small past, or a busy machine, one is faster
+    with threadpool_limits(1 if len(target) < 50_000 else None, "openmp"):
+        model.fit(rows, target)
     nodes = [stage[0].nodes for stage in model._predictors]
     shift = np.r_[0, np.cumsum([len(n) for n in nodes])]
     every = np.concatenate(nodes)
