@@ -92,7 +92,8 @@ def counters(
         }
     ).drop_duplicates(["platform", "item_id"])
     found = found.merge(dated, on=["platform", "item_id"], how="left")
-    published = found["content_id"].map(content.set_index("content_id")["published_at"])
+    published = content.set_index("content_id")["published_at"].reindex(found["content_id"])
+    published.index = found.index
     found["born"] = found["born"].fillna(published.where(found["item_id"] == found["content_id"]))
     found["born_known"] = found["born"].notna()
     first = found.groupby(["platform", "item_id"])["at"].transform("min")

@@ -4,9 +4,10 @@ Question. Which content did better in a period than content on the same platform
 how many platforms did it?
 
 Formula. An item's gain is what its counter grew by in the period; for an item that began in it, all
-it has, up to thirty days of age. Its like are the last hundred items of the same platform and metric
-that began before it (at the start of the data: the first hundred), each **at the same age**, over the
-same stretch of age; a counter that was no longer looked at keeps its last value. Expected is the mean
+it has. Its like are the last hundred items of the same platform and metric that began before it (at the
+start of the data: the first hundred), each **at the same age**, up to thirty days; a counter that was no
+longer looked at keeps its last value. An item older than the period is laid beside what its like gained
+in all of those thirty days: a second life counts when it is as great as a first. Expected is the mean
 of the middle half of them. An item stood out when it gained at least ``times`` the expected (1, where
 less is expected) and more than all but one in ``one_in`` of its like. A content stood out on a platform
 when its best item did.
@@ -119,25 +120,26 @@ def viral(
 def _items(part: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp) -> tuple[pd.DataFrame, Looks]:
     """One platform's items in the order they began, and their looks.
 
-    Added: ``inside``, whether the item is of the period; ``start`` and ``age``, the stretch of age it
-    is judged over, in hours (start missing: from its birth).
+    Added: ``inside``, whether the item is of the period; ``gained``, what it grew by in it; ``age``, the
+    age in hours at which its like are looked at.
     """
     part = part.sort_values(["born", "item_id", "at"], kind="stable")
     first = (part["item_id"] != part["item_id"].shift()).to_numpy()
     begins = np.flatnonzero(first)
     ends = np.append(begins[1:], len(part))
+    # a look long after says the end, however long after: such ages are one
     age = ((part["at"] - part["born"]).dt.total_seconds() / 3600).clip(upper=SETTLED).to_numpy()
+    value = part["value"].to_numpy(dtype=float)
     items = part.loc[first, ["platform", "metric", "item_id", "content_id", "born"]].reset_index(drop=True)
     before = np.add.reduceat((part["at"] < since).to_numpy().astype(int), begins)
     within = np.add.reduceat((part["at"] < until).to_numpy().astype(int), begins)
     new = (items["born"] >= since).to_numpy()
-    items["inside"] = np.where(new, items["born"] < until, (before > 0) & (within > before))
-    old_for = (since - items["born"]).dt.total_seconds().to_numpy() / 3600
-    items["start"] = np.where(new, np.nan, np.minimum(old_for, SETTLED))
+    # an old one that nobody had looked at before counts from its first look on
+    items["inside"] = np.where(new, items["born"] < until, within > np.maximum(before, 1))
     last = np.where(new, ends, begins + np.maximum(within, 1)) - 1
-    items["age"] = age[last]
-    keys = age + np.repeat(np.arange(len(items)), ends - begins) * STEP
-    return items, Looks(keys, part["value"].to_numpy(dtype=float), begins)
+    items["gained"] = value[last] - np.where(new, 0.0, value[begins + np.maximum(before, 1) - 1])
+    items["age"] = np.where(new, age[last], SETTLED)
+    return items, Looks(np.repeat(np.arange(len(items)), ends - begins) * STEP + age, value, begins)
 
 
 @dataclass(frozen=True)
@@ -153,31 +155,23 @@ class Looks:
         place = np.searchsorted(self.keys, who * STEP + age, side="right") - 1
         return np.where(place >= self.begins[who], self.values[np.maximum(place, 0)], np.nan)
 
-    def gained(self, who: np.ndarray, start: np.ndarray, age: np.ndarray) -> np.ndarray:
-        """What each counter grew by from one age to another; from birth where the first is missing."""
-        base = np.where(np.isnan(start), 0.0, self.at(who, np.nan_to_num(start)))
-        return self.at(who, age) - base
-
 
 def _judge(items: pd.DataFrame, looks: Looks, like: int) -> pd.DataFrame:
     """Each item of one platform beside its like."""
     count = len(items)
     who = np.arange(count)
-    start, age = items["start"].to_numpy(), items["age"].to_numpy()
-    own = looks.gained(who, start, age)
+    own = items["gained"].to_numpy()
     # the last ones that began before it; at the start of the data, the first ones
     width = min(like + 1, count)
     near = np.clip(who - like, 0, max(count - width, 0))[:, None] + np.arange(width)
-    other = looks.gained(near.ravel(), np.repeat(start, width), np.repeat(age, width)).reshape(near.shape)
+    other = looks.at(near.ravel(), np.repeat(items["age"].to_numpy(), width)).reshape(near.shape)
     content = pd.factorize(items["content_id"])[0]
     other[(content[near] == content[:, None]) | ((near > who[:, None]) & (who[:, None] >= like))] = np.nan
     known = (~np.isnan(other)).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         below = (other < own[:, None]).sum(axis=1) / known
     low, high = spread(other)
-    return items.assign(
-        gained=own, expected=middle(other), like_low=low, like_high=high, beaten=below, like=known
-    )
+    return items.assign(expected=middle(other), like_low=low, like_high=high, beaten=below, like=known)
 
 
 def spread(rows: np.ndarray, share: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
@@ -185,7 +179,7 @@ def spread(rows: np.ndarray, share: float = 0.9) -> tuple[np.ndarray, np.ndarray
     ordered = np.sort(rows, axis=1)
     last = (~np.isnan(ordered)).sum(axis=1) - 1
     row = np.arange(len(rows))
-    cut = (1 - share) / 2 * np.maximum(last, 0)
+    cut = np.round((1 - share) / 2 * np.maximum(last, 0), 9)
     return ordered[row, np.floor(cut).astype(int)], ordered[
         row, np.ceil(np.maximum(last, 0) - cut).astype(int)
     ]
