@@ -220,6 +220,7 @@ def odd(name):
     late.loc[300:, "start"] += pd.Timedelta(days=4000)
     single = pd.DataFrame({"start": clock(800), "value": np.eye(1, 800, 400)[0]})
     years = [pd.date_range(year, periods=600, freq="h", tz="UTC", unit="us") for year in ("0001", "9990")]
+    years = [pd.date_range(year, periods=600, freq="h", tz="UTC", unit="us") for year in ("0001", "9990")]
     first, last = (plain.assign(start=times) for times in years)
     return {
         "constant": plain.assign(value=7.0),
@@ -238,9 +239,20 @@ def odd(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["constant", "one count", "enormous", "minute", "a gap of years", "the year 1", "the year 9990", "text times",
-     "naive times", "nanoseconds", "nullable integers"],
-)  # fmt: skip
+    [
+        "constant",
+        "one count",
+        "enormous",
+        "minute",
+        "a gap of years",
+        "the year 1",
+        "the year 9990",
+        "text times",
+        "naive times",
+        "nanoseconds",
+        "nullable integers",
+    ],
+)
 @pytest.mark.filterwarnings("error")
 def test_odd_series_in_which_nothing_happens(name):
     result = spikes.find(odd(name))
