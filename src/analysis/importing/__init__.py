@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -140,8 +140,7 @@ def _shaped(plan: _Plan, mapping: Mapping, counts: Counts, aside: Aside) -> Iter
     # Rows stay in the file's order (the first of equal keys wins), times are UTC whatever the machine's zone.
     connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = true; set threads = 1")
     for chunk in files.chunks(plan.path, mapping.file, plan.columns):
-        for line, reason, text in chunk.refused:
-            aside.put(line, reason, text)
+        unusable: list[tuple[int, str, Any]] = list(chunk.refused)
         counts.rows += len(chunk.refused)
         counts.set_aside += len(chunk.refused)
         for part, lines in _parts(chunk, max(1, CELLS // max(1, len(plan.counters)))):
@@ -154,9 +153,10 @@ def _shaped(plan: _Plan, mapping: Mapping, counts: Counts, aside: Aside) -> Iter
             if unsound:
                 place = dict(zip(lines.tolist(), range(len(lines)), strict=True))
                 rows = part.take([place[line] for line, _ in unsound]).to_pylist()
-                for (line, reason), row in zip(unsound, rows, strict=True):
-                    aside.put(line, reason, row)
+                unusable += [(line, why, row) for (line, why), row in zip(unsound, rows, strict=True)]
             yield len(lines), tables
+        for line, reason, row in sorted(unusable, key=lambda bad: bad[0]):
+            aside.put(line, reason, row)
 
 
 def _parts(chunk: files.Chunk, most: int) -> Iterator[tuple[pa.Table, np.ndarray]]:
