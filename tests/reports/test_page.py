@@ -168,7 +168,7 @@ def test_scripts_and_widgets_are_left_out_and_said_to_be() -> None:
 
 
 def test_warnings_stay_in_the_notebook_and_are_counted() -> None:
-    body, contents = page(v4.new_output("stream", name="stderr", text="/root/x.py: DeprecationWarning"))
+    body, contents = page(v4.new_output("stream", name="stderr", text="x.py: DeprecationWarning"))
     assert "DeprecationWarning" not in body
     assert contents.warnings == 1
     assert "warnings stand in it" in body
