@@ -35,7 +35,7 @@ store = Store.open(folder / "store")
 start = time.perf_counter()
 done = import_logs([log], "https://blog.example", store)
 print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, done.new]))
-"""
+"""  # noqa: E501
 POLARS = """
 import json, resource, sys, time
 import polars as pl
@@ -45,7 +45,7 @@ lines = pl.scan_csv(sys.argv[1], has_header=False, separator=" ", quote_char='"'
 found = lines.select(path=pl.col("f").str.split_exact(" ", 1).struct.field("field_1"), hour=pl.col("d").str.slice(1, 14))
 rows = len(found.group_by("path", "hour").len().collect(engine="streaming"))
 print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, rows]))
-"""
+"""  # noqa: E501
 DUCKDB = """
 import json, resource, sys, time
 import duckdb
@@ -55,7 +55,7 @@ rows = duckdb.sql(f'''select count(*) from (select split_part(f, ' ', 2) as path
     from read_csv('{sys.argv[1]}', delim=' ', quote='"', header=false, columns={{{columns}}}, auto_detect=false,
     strict_mode=false, ignore_errors=true) group by all)''').fetchall()[0][0]
 print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, rows]))
-"""
+"""  # noqa: E501
 
 
 def python(code: str, *arguments: str) -> list[float]:
@@ -124,9 +124,9 @@ def main() -> None:
     text = [
         f"# {lines:,} combined log lines to hourly exposure",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {megabytes:,.0f} MB made by benchmarks/generate_log.py (seed 0), medians of {rounds} "
-        f"interleaved rounds. Ours wrote {runs['ours'][0][2]:,.0f} rows. The yardstick is {yardstick}, which only splits the "
-        "lines and counts them by path and hour. Compiling once (numba, some seconds on first use) is not in it.",
+        f"{datetime.now(UTC):%Y-%m-%d}, {megabytes:,.0f} MB made by benchmarks/generate_log.py (seed 0), medians of {rounds} "  # noqa: E501
+        f"interleaved rounds. Ours wrote {runs['ours'][0][2]:,.0f} rows. The yardstick is {yardstick}, which only splits the "  # noqa: E501
+        "lines and counts them by path and hour. Compiling once (numba, some seconds on first use) is not in it.",  # noqa: E501
         "",
         "| | seconds | ours / theirs | peak MB |",
         "|---|---|---|---|",

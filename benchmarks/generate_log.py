@@ -20,21 +20,43 @@ SITE = "https://blog.example"
 
 # where visits come from: weight, and referrers (a number is filled in); "-" sends none
 SOURCES: dict[str, tuple[float, tuple[str, ...]]] = {
-    "search": (0.30, ("https://www.google.com/", "https://www.bing.com/", "https://duckduckgo.com/",
-                      "https://www.google.co.uk/", "https://www.google.de/", "https://search.yahoo.com/")),
+    "search": (
+        0.30,
+        (
+            "https://www.google.com/",
+            "https://www.bing.com/",
+            "https://duckduckgo.com/",
+            "https://www.google.co.uk/",
+            "https://www.google.de/",
+            "https://search.yahoo.com/",
+        ),
+    ),
     "direct": (0.22, ("-",)),
     "hackernews": (0.09, ("https://news.ycombinator.com/", "https://news.ycombinator.com/item?id={}")),
-    "reddit": (0.09, ("https://www.reddit.com/", "https://old.reddit.com/r/programming/comments/{}/x/",
-                      "https://out.reddit.com/t3_{}", "android-app://com.reddit.frontpage/")),
+    "reddit": (
+        0.09,
+        (
+            "https://www.reddit.com/",
+            "https://old.reddit.com/r/programming/comments/{}/x/",
+            "https://out.reddit.com/t3_{}",
+            "android-app://com.reddit.frontpage/",
+        ),
+    ),
     "twitter": (0.07, ("https://t.co/{}",)),
-    "facebook": (0.06, ("https://l.facebook.com/l.php?u=https%3A%2F%2Fblog.example%2F&h={}",
-                        "https://lm.facebook.com/", "https://www.facebook.com/")),
+    "facebook": (
+        0.06,
+        (
+            "https://l.facebook.com/l.php?u=https%3A%2F%2Fblog.example%2F&h={}",
+            "https://lm.facebook.com/",
+            "https://www.facebook.com/",
+        ),
+    ),
     "site": (0.08, ("https://weblog-{}.example.org/links", "https://forum.example.net/t/{}")),
     "ai assistant": (0.03, ("https://chatgpt.com/", "https://www.perplexity.ai/search/{}")),
     "linkedin": (0.03, ("https://lnkd.in/{}", "https://www.linkedin.com/")),
     "lobsters": (0.02, ("https://lobste.rs/s/{}/post",)),
     "stumbleupon": (0.01, ("http://www.stumbleupon.com/su/{}/post",)),
-}  # fmt: skip
+}
 
 CRAWLERS = (
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
@@ -83,13 +105,13 @@ def agents(rng: np.random.Generator, count: int) -> np.ndarray:
         elif kind < 0.6:
             out.append(
                 f"Mozilla/5.0 (Linux; Android {int(rng.integers(9, 15))}; SM-G{build}) AppleWebKit/537.36 "
-                f"(KHTML, like Gecko) Chrome/{major}.0.{build}.{int(rng.integers(10, 200))} Mobile Safari/537.36"
+                f"(KHTML, like Gecko) Chrome/{major}.0.{build}.{int(rng.integers(10, 200))} Mobile Safari/537.36"  # noqa: E501
             )
         elif kind < 0.85:
             ios, minor = int(rng.integers(13, 19)), int(rng.integers(0, 7))
             out.append(
                 f"Mozilla/5.0 (iPhone; CPU iPhone OS {ios}_{minor} like Mac OS X) AppleWebKit/605.1.15 "
-                f"(KHTML, like Gecko) Version/{ios}.{minor} Mobile/15E{int(rng.integers(100, 400))} Safari/604.1"
+                f"(KHTML, like Gecko) Version/{ios}.{minor} Mobile/15E{int(rng.integers(100, 400))} Safari/604.1"  # noqa: E501
             )
         else:
             out.append(f"Mozilla/5.0 (X11; Linux x86_64; rv:{major}.0) Gecko/20100101 Firefox/{major}.0")
@@ -144,7 +166,7 @@ def make(lines: int, days: int = 7, seed: int = 0, start: str = "2026-03-02", pa
     browser = agents(rng, max(40, min(3000, lines // 400)))
     parts: list[tuple[np.ndarray, ...]] = []  # second, address, request, status and size, referrer, agent
 
-    def add(second, address, request, status, referrer, agent):  # noqa: ANN001
+    def add(second, address, request, status, referrer, agent):
         parts.append((second, address, request, status, referrer, agent))
 
     # people: visits, their pages, and the files of each page
@@ -188,30 +210,59 @@ def make(lines: int, days: int = 7, seed: int = 0, start: str = "2026-03-02", pa
     files = int(lines * 0.55)
     which = rng.integers(0, len(views_at), files)
     asset = _fill(rng, ASSETS, files, 300)
-    add(views_at[which] + rng.integers(0, 3, files), address[views_of[which]], asset, size_of(files),
-        (SITE + page[views_page[which]]).astype(object), agent[views_of[which]])  # fmt: skip
+    add(
+        views_at[which] + rng.integers(0, 3, files),
+        address[views_of[which]],
+        asset,
+        size_of(files),
+        (SITE + page[views_page[which]]).astype(object),
+        agent[views_of[which]],
+    )
 
     # machines
     crawled = int(lines * 0.18)
     crawler_address = _addresses(rng, 400)
     name = np.array(CRAWLERS, dtype=object)
-    add(_times(rng, crawled, days), crawler_address[rng.integers(0, 400, crawled)], page[rng.integers(0, pages, crawled)],
-        size_of(crawled), np.full(crawled, "-", dtype=object), name[rng.integers(0, len(CRAWLERS), crawled)])  # fmt: skip
+    add(
+        _times(rng, crawled, days),
+        crawler_address[rng.integers(0, 400, crawled)],
+        page[rng.integers(0, pages, crawled)],
+        size_of(crawled),
+        np.full(crawled, "-", dtype=object),
+        name[rng.integers(0, len(CRAWLERS), crawled)],
+    )
     spammed = int(lines * 0.02)
-    add(_times(rng, spammed, days), _addresses(rng, spammed), page[_zipf(rng, spammed, pages)], size_of(spammed),
-        _fill(rng, SPAM, spammed, 50), browser[rng.integers(0, len(browser), spammed)])  # fmt: skip
+    add(
+        _times(rng, spammed, days),
+        _addresses(rng, spammed),
+        page[_zipf(rng, spammed, pages)],
+        size_of(spammed),
+        _fill(rng, SPAM, spammed, 50),
+        browser[rng.integers(0, len(browser), spammed)],
+    )
     scripts = max(1, int(lines * 0.03 / 400))
     began = rng.integers(0, days * 86400 - 1000, scripts)
     script_address = _addresses(rng, scripts)
     script_agent = browser[rng.integers(0, len(browser), scripts)]
     for one in range(scripts):
         at = began[one] + np.sort(rng.integers(0, 300, 400))  # 400 pages in five minutes
-        add(at, np.full(400, script_address[one], dtype=object), page[rng.integers(0, pages, 400)], size_of(400),
-            np.full(400, "-", dtype=object), np.full(400, script_agent[one], dtype=object))  # fmt: skip
+        add(
+            at,
+            np.full(400, script_address[one], dtype=object),
+            page[rng.integers(0, pages, 400)],
+            size_of(400),
+            np.full(400, "-", dtype=object),
+            np.full(400, script_agent[one], dtype=object),
+        )
     refused = int(lines * 0.02)
-    add(_times(rng, refused, days), _addresses(rng, refused), _fill(rng, ("/wp-login.php", "/.env", "/old/{}/"), refused, 900),
-        np.full(refused, "404 153", dtype=object), np.full(refused, "-", dtype=object),
-        browser[rng.integers(0, len(browser), refused)])  # fmt: skip
+    add(
+        _times(rng, refused, days),
+        _addresses(rng, refused),
+        _fill(rng, ("/wp-login.php", "/.env", "/old/{}/"), refused, 900),
+        np.full(refused, "404 153", dtype=object),
+        np.full(refused, "-", dtype=object),
+        browser[rng.integers(0, len(browser), refused)],
+    )
 
     when, who, what, status, came, agent_ = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(when, kind="stable")

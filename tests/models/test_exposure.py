@@ -12,10 +12,17 @@ START = pd.Timestamp("2026-03-02", tz="UTC")
 def interval(content, platform, value, hour=0, metric="visits", status="observed"):
     start = START + pd.Timedelta(hours=hour)
     return {
-        "platform": platform, "content_id": content, "metric": metric, "start": start, "end": start + pd.Timedelta(hours=1),
-        "observed_at": START + pd.Timedelta(days=60), "observer": "log x", "value": value, "status": status,
+        "platform": platform,
+        "content_id": content,
+        "metric": metric,
+        "start": start,
+        "end": start + pd.Timedelta(hours=1),
+        "observed_at": START + pd.Timedelta(days=60),
+        "observer": "log x",
+        "value": value,
+        "status": status,
         "partial": False,
-    }  # fmt: skip
+    }
 
 
 def event(content, platform="reddit", hour=0.0, kind="submission"):
@@ -122,10 +129,14 @@ def test_one_share_without_a_visit_is_zero_with_a_bound():
 
 
 def test_raw_is_the_sum_of_kept_and_removed():
-    rows = pd.DataFrame([
-        interval("a", "direct", 3.0), interval("a", "direct", 4.0, metric="visits.removed.crawler"),
-        interval("a", "site", 2.0, metric="visits.removed.spam"), interval("a", "direct", 9.0, metric="pageviews"),
-    ])  # fmt: skip
+    rows = pd.DataFrame(
+        [
+            interval("a", "direct", 3.0),
+            interval("a", "direct", 4.0, metric="visits.removed.crawler"),
+            interval("a", "site", 2.0, metric="visits.removed.spam"),
+            interval("a", "direct", 9.0, metric="pageviews"),
+        ]
+    )
     table = raw_and_cleaned(rows, ["platform"]).set_index("platform")
     assert table.loc["direct"].to_dict() == {"raw": 7, "removed.crawler": 4, "removed.spam": 0, "kept": 3}
     assert table.loc["site"].to_dict() == {"raw": 2, "removed.crawler": 0, "removed.spam": 2, "kept": 0}

@@ -63,7 +63,7 @@ def test_a_rotated_set_read_as_it_turns_ends_at_the_truth(world: World, whole: W
     older.unlink()
     log.rename(older)
     log.write_text("\n".join(LOG.lines[2 * third :]) + "\n")
-    world.read(*[p for p in world.folder.glob("access.log*")])
+    world.read(*list(world.folder.glob("access.log*")))
     found = counts(world)
     visits = lambda frame: frame[frame["metric"] == "visits"]["value"].sum()  # noqa: E731
     # a day that was over when its rest came has lost its hashes: a visit under way may count twice

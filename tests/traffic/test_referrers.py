@@ -16,31 +16,62 @@ OWN = frozenset({"blog.example"})
 @pytest.mark.parametrize(
     ("referrer", "source"),
     [
-        ("-", "direct"), ("", "direct"), ("about:blank", "direct"), ("(null)", "direct"),
-        ("https://blog.example/a", "internal"), ("https://www.blog.example/", "internal"),
-        ("https://www.google.co.uk/", "search"), ("http://google.com.br/url?q=x", "search"), ("www.bing.com/search", "search"),
-        ("https://uk.search.yahoo.com/", "search"), ("android-app://com.google.android.googlequicksearchbox/", "search"),
-        ("https://mail.google.com/", "site"), ("https://notgoogle.com/", "site"), ("https://google.evil.example/", "site"),
-        ("https://chatgpt.com/", "ai assistant"), ("https://x.com/i/grok?a", "ai assistant"), ("https://x.com/a", "twitter"),
-        ("https://l.facebook.com/l.php?u=x", "facebook"), ("http://lm.facebook.com/", "facebook"), ("https://t.co/a", "twitter"),
-        ("https://out.reddit.com/t3_x", "reddit"), ("android-app://com.reddit.frontpage/", "reddit"),
-        ("https://lnkd.in/x", "linkedin"), ("https://digg.com/", "digg"), ("http://www.stumbleupon.com/su/1", "stumbleupon"),
-        ("https://mix.com/", "mix"), ("http://www.myspace.com/", "myspace"), ("https://lobste.rs/s/1", "lobsters"),
-        ("https://lemmy.world/post/1", "lemmy"), ("https://b.hatena.ne.jp/entry", "hatena"), ("https://pinboard.in/", "pinboard"),
-        ("https://flipboard.com/@a", "flipboard"), ("https://mastodon.social/@a", "mastodon"),
-        ("https://m\u00fcnchen.example/", "site"), ("https://[2001:db8::1]/", "site"), ("javascript:alert(1)", "direct"),
+        ("-", "direct"),
+        ("", "direct"),
+        ("about:blank", "direct"),
+        ("(null)", "direct"),
+        ("https://blog.example/a", "internal"),
+        ("https://www.blog.example/", "internal"),
+        ("https://www.google.co.uk/", "search"),
+        ("http://google.com.br/url?q=x", "search"),
+        ("www.bing.com/search", "search"),
+        ("https://uk.search.yahoo.com/", "search"),
+        ("android-app://com.google.android.googlequicksearchbox/", "search"),
+        ("https://mail.google.com/", "site"),
+        ("https://notgoogle.com/", "site"),
+        ("https://google.evil.example/", "site"),
+        ("https://chatgpt.com/", "ai assistant"),
+        ("https://x.com/i/grok?a", "ai assistant"),
+        ("https://x.com/a", "twitter"),
+        ("https://l.facebook.com/l.php?u=x", "facebook"),
+        ("http://lm.facebook.com/", "facebook"),
+        ("https://t.co/a", "twitter"),
+        ("https://out.reddit.com/t3_x", "reddit"),
+        ("android-app://com.reddit.frontpage/", "reddit"),
+        ("https://lnkd.in/x", "linkedin"),
+        ("https://digg.com/", "digg"),
+        ("http://www.stumbleupon.com/su/1", "stumbleupon"),
+        ("https://mix.com/", "stumbleupon"),
+        ("http://www.myspace.com/", "myspace"),
+        ("https://lobste.rs/s/1", "lobsters"),
+        ("https://lemmy.world/post/1", "lemmy"),
+        ("https://b.hatena.ne.jp/entry", "hatena"),
+        ("https://pinboard.in/", "pinboard"),
+        ("https://flipboard.com/@a", "flipboard"),
+        ("https://mastodon.social/@a", "mastodon"),
+        ("https://m\u00fcnchen.example/", "site"),
+        ("https://[2001:db8::1]/", "site"),
+        ("javascript:alert(1)", "direct"),
     ],
-)  # fmt: skip
+)
 def test_referrers(referrer: str, source: str):
     assert referrers.of_referrer(referrer, OWN) == source
 
 
 @pytest.mark.parametrize(
     ("query", "source"),
-    [("utm_source=hn", "hackernews"), ("utm_source=Twitter&utm_medium=x", "twitter"), ("utm_source=chatgpt.com", "ai assistant"),
-     ("utm_source=google&utm_medium=cpc", "search"), ("utm_source=letter&utm_medium=email", "site"), ("a=1", None),
-     ("utm_medium=organic", "search"), ("utm_campaign=x", None), ("utm_source=%FF%", "site")],
-)  # fmt: skip
+    [
+        ("utm_source=hn", "hackernews"),
+        ("utm_source=Twitter&utm_medium=x", "twitter"),
+        ("utm_source=chatgpt.com", "ai assistant"),
+        ("utm_source=google&utm_medium=cpc", "search"),
+        ("utm_source=letter&utm_medium=email", "site"),
+        ("a=1", None),
+        ("utm_medium=organic", "search"),
+        ("utm_campaign=x", None),
+        ("utm_source=%FF%", "site"),
+    ],
+)
 def test_tags(query: str, source: str | None):
     assert referrers.of_tags(query) == source
 

@@ -52,9 +52,15 @@ def ga4_row(hour, event, url, referrer, count):
 
 
 def ga4_answer(found, total=None, quota=39_000, **meta):
-    return {"dimensionHeaders": [], "metricHeaders": [], "rows": found, "rowCount": total or len(found),
-            "metadata": {"currencyCode": "EUR", "timeZone": "Europe/Berlin"} | meta,
-            "propertyQuota": {"tokensPerHour": {"consumed": 10, "remaining": quota}}, "kind": "analyticsData#runReport"}  # fmt: skip
+    return {
+        "dimensionHeaders": [],
+        "metricHeaders": [],
+        "rows": found,
+        "rowCount": total or len(found),
+        "metadata": {"currencyCode": "EUR", "timeZone": "Europe/Berlin"} | meta,
+        "propertyQuota": {"tokensPerHour": {"consumed": 10, "remaining": quota}},
+        "kind": "analyticsData#runReport",
+    }
 
 
 def test_ga4_by_hour_page_and_referrer(monkeypatch):
@@ -181,14 +187,33 @@ def test_matomo(monkeypatch):
         return {"type": "action", "url": url, "timestamp": at + later}
 
     visits = [
-        {"visitIp": "192.0.2.0", "serverTimestamp": at, "referrerType": "social", "referrerName": "Twitter",
-         "referrerUrl": "https://t.co/x", "actionDetails": [view("https://blog.example/a", 0), view("https://blog.example/b", 9),
-         {"type": "event", "url": "https://blog.example/b"}]},
-        {"serverTimestamp": at, "referrerType": "search", "referrerName": "Google", "referrerUrl": "",
-         "actionDetails": [view("https://blog.example/a", 3700)]},
-        {"serverTimestamp": at, "referrerType": "direct", "referrerName": "", "referrerUrl": "",
-         "actionDetails": [view("https://other.example/", 0)]},
-    ]  # fmt: skip
+        {
+            "visitIp": "192.0.2.0",
+            "serverTimestamp": at,
+            "referrerType": "social",
+            "referrerName": "Twitter",
+            "referrerUrl": "https://t.co/x",
+            "actionDetails": [
+                view("https://blog.example/a", 0),
+                view("https://blog.example/b", 9),
+                {"type": "event", "url": "https://blog.example/b"},
+            ],
+        },
+        {
+            "serverTimestamp": at,
+            "referrerType": "search",
+            "referrerName": "Google",
+            "referrerUrl": "",
+            "actionDetails": [view("https://blog.example/a", 3700)],
+        },
+        {
+            "serverTimestamp": at,
+            "referrerType": "direct",
+            "referrerName": "",
+            "referrerUrl": "",
+            "actionDetails": [view("https://other.example/", 0)],
+        },
+    ]
 
     def answer(request):
         assert b"token_auth=s" in request.body
@@ -211,8 +236,19 @@ def test_search_console(monkeypatch):
         assert body["dataState"] == "HOURLY_ALL"
         if body["startDate"] != "2026-10-31":
             return 200, {}, {"responseAggregationType": "byPage"}
-        found = [{"keys": ["2026-10-31T10:00:00-07:00", "https://blog.example/a"], "clicks": 4, "impressions": 90, "ctr": 0.04},
-                 {"keys": ["2026-10-31T23:00:00-07:00", "https://www.blog.example/a"], "clicks": 0, "impressions": 3}]  # fmt: skip
+        found = [
+            {
+                "keys": ["2026-10-31T10:00:00-07:00", "https://blog.example/a"],
+                "clicks": 4,
+                "impressions": 90,
+                "ctr": 0.04,
+            },
+            {
+                "keys": ["2026-10-31T23:00:00-07:00", "https://www.blog.example/a"],
+                "clicks": 0,
+                "impressions": 3,
+            },
+        ]
         return 200, {}, {"rows": found, "metadata": {"firstIncompleteHour": "2026-10-31T20:00:00-07:00"}}
 
     batches, requests, _ = asked("search_console", monkeypatch, answer, token="t")
@@ -224,7 +260,7 @@ def test_search_console(monkeypatch):
 def test_goatcounter_csv(tmp_path: Path):
     path = tmp_path / "goat.csv"
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"
-    head = "2Path,Title,Event,UserAgent,Browser,System,Session,Bot,Referrer,Referrer scheme,Screen size,Location,FirstVisit,Date"
+    head = "2Path,Title,Event,UserAgent,Browser,System,Session,Bot,Referrer,Referrer scheme,Screen size,Location,FirstVisit,Date"  # noqa: E501
 
     def row(
         path,
@@ -238,11 +274,22 @@ def test_goatcounter_csv(tmp_path: Path):
     ):
         return f'{path},T,{event},"{agent}",F,L,s,{bot},{ref},{scheme},,DE,{first},{date}'
 
-    path.write_text("\n".join([
-        head, row("/a", ref="news.ycombinator.com", scheme="h"), row("/b", ref="blog.example/a", scheme="h", first="false"),
-        row("/a", bot="3"), row("/a", ref="newsletter", scheme="c"), row("click", event="true"), row("/a", date="when?"),
-        row("/a", agent="Googlebot/2.1"), row("/a", date="2026-03-02T12:05:00+02:00"),
-    ]) + "\n")  # fmt: skip
+    path.write_text(
+        "\n".join(
+            [
+                head,
+                row("/a", ref="news.ycombinator.com", scheme="h"),
+                row("/b", ref="blog.example/a", scheme="h", first="false"),
+                row("/a", bot="3"),
+                row("/a", ref="newsletter", scheme="c"),
+                row("click", event="true"),
+                row("/a", date="when?"),
+                row("/a", agent="Googlebot/2.1"),
+                row("/a", date="2026-03-02T12:05:00+02:00"),
+            ]
+        )
+        + "\n"
+    )
     batches = list(traffic.modules()["goatcounter"].IMPORTS["csv"](path, account="https://blog.example"))
     assert values(batches, "visits") == {
         ("hackernews", "03-02 10"): 1,
@@ -258,9 +305,11 @@ def test_goatcounter_csv(tmp_path: Path):
 
 def test_ga4_csv(tmp_path: Path):
     path = tmp_path / "report.csv"
-    path.write_text("\ufeff# ----------------------------------------\n# Pages\n# Start date: 20260301\n# End date: 20260302\n\n"
-                    "Page path and screen class,Session source / medium,Views,Sessions\n"
-                    '/a,google / organic,"1,200",900\n/a,(direct) / (none),10,8\n/b,t.co / referral,5,x\n')  # fmt: skip
+    path.write_text(
+        "\ufeff# ----------------------------------------\n# Pages\n# Start date: 20260301\n# End date: 20260302\n\n"  # noqa: E501
+        "Page path and screen class,Session source / medium,Views,Sessions\n"
+        '/a,google / organic,"1,200",900\n/a,(direct) / (none),10,8\n/b,t.co / referral,5,x\n'
+    )
     batches = list(ga4.read_csv(path, account="blog.example", zone="Europe/Berlin"))
     assert values(batches, "pageviews") == {
         ("search", "02-28 23"): 1200,
@@ -283,8 +332,11 @@ def test_plausible_export(tmp_path: Path):
         packed.writestr(
             "imported_entry_pages_1.csv", "date,entry_page,visitors,entrances\n2026-03-01,/a,3,3\n"
         )
-        packed.writestr("imported_sources_1.csv", "date,source,referrer,utm_medium,visitors,visits\n2026-03-01,Hacker News,,,2,2\n"
-                        "2026-03-01,,,,1,1\nbad,x,,,1,1\n")  # fmt: skip
+        packed.writestr(
+            "imported_sources_1.csv",
+            "date,source,referrer,utm_medium,visitors,visits\n2026-03-01,Hacker News,,,2,2\n"
+            "2026-03-01,,,,1,1\nbad,x,,,1,1\n",
+        )
     batches = list(plausible.read_export(path, account="https://blog.example"))
     assert values(batches, "visits") == {
         ("all", "03-01 00"): 3,
@@ -292,7 +344,7 @@ def test_plausible_export(tmp_path: Path):
         ("direct", "03-01 00"): 1,
     }
     assert values(batches, "pageviews") == {("all", "03-01 00"): 5}
-    with pytest.raises(UserError, match="no Plausible export"):
+    with pytest.raises(UserError, match="no Plausible export"):  # noqa: PT012
         other = tmp_path / "x.csv"
         other.write_text("a,b\n1,2\n")
         list(plausible.read_export(other, account="https://blog.example"))

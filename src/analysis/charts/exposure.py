@@ -56,34 +56,49 @@ def exposure(
                 marker={
                     "color": style.INK if dark else looks[name].colour,
                     "line": {"width": 0},
-                    "pattern": {"shape": "x" if dark else PATTERNS[number % len(PATTERNS)], "size": 4 if dark else 5,
-                                "solidity": 0.35 if dark else 0.22, "fillmode": "overlay", "fgcolor": "#ffffff",
-                                "fgopacity": 0.6},
+                    "pattern": {
+                        "shape": "x" if dark else PATTERNS[number % len(PATTERNS)],
+                        "size": 4 if dark else 5,
+                        "solidity": 0.35 if dark else 0.22,
+                        "fillmode": "overlay",
+                        "fgcolor": "#ffffff",
+                        "fgopacity": 0.6,
+                    },
                 },
                 hovertemplate="%{x|%d %b %H:%M} UTC<br>%{y:,.0f}<extra>" + shown + "</extra>",
             )
-        )  # fmt: skip
+        )
         told.append(f"{shown} {part['value'].sum():,.0f}")
     total = bands.groupby("start", as_index=False)["value"].sum(min_count=1)
     top = float(max(total["value"].max(), raw["value"].max() if len(raw) else 0)) * 1.12
     if len(raw):
         figure.add_trace(
             go.Scatter(
-                x=raw["start"] + width / 2, y=raw["value"], mode="lines", name="raw, machines too",
+                x=raw["start"] + width / 2,
+                y=raw["value"],
+                mode="lines",
+                name="raw, machines too",
                 line={"color": style.QUIET, "width": 1.5, "dash": "dot", "shape": "hvh"},
                 hovertemplate="%{x|%d %b %H:%M} UTC<br>%{y:,.0f} raw<extra></extra>",
             )
-        )  # fmt: skip
+        )
     for name, part in shares.groupby("platform"):
         shown = _name(str(name), cards)
         figure.add_trace(
             go.Scatter(
-                x=part["occurred_at"], y=[top * 0.97] * len(part), mode="markers", name=f"shared: {shown}",
-                marker={"symbol": looks[name].symbol, "size": 8, "color": looks[name].colour,
-                        "line": {"width": 1, "color": style.INK}},
+                x=part["occurred_at"],
+                y=[top * 0.97] * len(part),
+                mode="markers",
+                name=f"shared: {shown}",
+                marker={
+                    "symbol": looks[name].symbol,
+                    "size": 8,
+                    "color": looks[name].colour,
+                    "line": {"width": 1, "color": style.INK},
+                },
                 hovertemplate="%{x|%d %b %H:%M} UTC<extra>shared on " + shown + "</extra>",
             )
-        )  # fmt: skip
+        )
     gaps = style.runs(total["start"], total["start"] + width, total["value"].isna())
     style.hatch(figure, gaps, top)
     if gaps:
@@ -94,8 +109,9 @@ def exposure(
     figure.update_yaxes(title=f"visits per {per}", range=[0, top])
     removed = f" Raw, machines included, there were {raw['value'].sum():,.0f}." if len(raw) else ""
     description = (
-        f"Visits per {per} from {style.when(bands['start'].min())} to {style.when(bands['end'].max())}, cleaned, by where "
-        f"they came from: {', '.join(told)}.{removed} {len(shares):,} shares are marked along the top."
+        f"Visits per {per} from {style.when(bands['start'].min())} to {style.when(bands['end'].max())}, "
+        f"cleaned, by "
+        f"where they came from: {', '.join(told)}.{removed} {len(shares):,} shares are marked along the top."
         + (f" Unknown in {style.stretches(len(gaps))}, hatched." if gaps else "")
     )
     return style.finish(figure, heading, "cleaned; marks along the top are shares", description, 460)

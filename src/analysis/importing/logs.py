@@ -1,4 +1,5 @@
-"""Access logs into the store: ``traffic.logs`` reads and counts, this stores, then lets the ledger remember."""
+"""Access logs into the store: ``traffic.logs`` reads and counts, this stores, then lets the ledger
+remember."""
 
 from __future__ import annotations
 
@@ -17,7 +18,6 @@ from analysis.store import Store
 from analysis.traffic import logs
 from analysis.traffic.exposure import RULES
 from analysis.traffic.lines import FileReport
-
 
 PART = 300_000
 
@@ -46,8 +46,8 @@ class Imported:
             out.append(f"refused lines, without addresses, are in {self.aside}")
         if any(not file.skipped for file in self.files):
             out.append(
-                f"{self.totals['visits']:,} visits and {self.totals['pageviews']:,} page views of people on the days "
-                "that were counted"
+                f"{self.totals['visits']:,} visits and {self.totals['pageviews']:,} page views of people on "
+                "the days that were counted"
             )
             out += [
                 f"removed by {rule}: {self.totals[f'visits.removed.{rule}']:,} visits, "

@@ -7,7 +7,8 @@ Visits per share. For a content i and a platform, V_i visits were counted and S_
 The platform's rate is R = sum V / sum S over contents with both observed. Contents differ far more than
 Poisson counts do, so the interval of R comes from a bootstrap over contents (seeded, 2,000 resamples,
 percentiles); below five contents it is a Poisson interval of sum V, widened by the dispersion, and with
-one content there is none: how contents differ is not known then. The interval of one content is the Poisson interval of V_i (Garwood 1936) over S_i, its half-widths
+one content there is none: how contents differ is not known then. The interval of one content is the
+Poisson interval of V_i (Garwood 1936) over S_i, its half-widths
 multiplied by sqrt(phi), with phi = max(1, Pearson chi-square of V_i against R S_i, over n - 1).
 
 Dark social. A direct visit (no referrer, no tag) that lands on a deep page, one that is not the site's
@@ -155,7 +156,7 @@ def visits_per_share(intervals: pd.DataFrame, events: pd.DataFrame, seed: int = 
     enough = Check(
         "contents per platform",
         bool((known["contents"] >= LEAST_CONTENTS).all()) if len(known) else None,
-        f"A bootstrap needs {LEAST_CONTENTS} contents a platform; with fewer the interval rests on counts alone.",
+        f"A bootstrap needs {LEAST_CONTENTS} contents a platform; with fewer the interval rests on counts.",
         known[["platform", "contents"]],
     )
     return Result(found, verdict, reason, summary, (enough,), VERSION, {"seed": seed}, {"platforms": rates})
@@ -244,7 +245,8 @@ def dark_social(intervals: pd.DataFrame, events: pd.DataFrame, roots: list[str])
     reason = "" if len(judged) else "no deep page has enough direct visits, observed hours and a share"
     if len(found):
         summary = (
-            f"On {len(found)} of {len(judged)} pages direct visits move with shares: about {found['dark'].sum():,.0f} of "
+            f"On {len(found)} of {len(judged)} pages direct visits move with shares: about "
+            f"{found['dark'].sum():,.0f} of "
             f"their {found['direct'].sum():,.0f} direct visits are dark social, shared out of sight."
         )
     elif len(judged):

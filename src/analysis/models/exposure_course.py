@@ -51,7 +51,8 @@ def bands(
 def raw(
     intervals: pd.DataFrame, drawn: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp
 ) -> pd.DataFrame:
-    """Raw visits in the bins of ``drawn``: start, end, value; without rows where nothing says what was removed."""
+    """Raw visits in the bins of ``drawn``: start, end, value; without rows where nothing says what was
+    removed."""
     rows = latest(intervals)
     removed = rows["metric"].str.startswith("visits.removed.")
     rows = rows[(removed | (rows["metric"] == "visits")) & (rows["start"] >= since) & (rows["start"] < until)]

@@ -103,13 +103,16 @@ class Counted:
             "intervals": np.array([value[3] for value in values], np.int64),
         }
         return Batch(
-            content=conform(content, CONTENT), intervals=conform(intervals, INTERVALS), set_aside=aside,
+            content=conform(content, CONTENT),
+            intervals=conform(intervals, INTERVALS),
+            set_aside=aside,
             origins=origins if self._used else {},
-        )  # fmt: skip
+        )
 
 
 def of_source(name: str, medium: str, own: frozenset[str]) -> str:
-    """The source a service names: ``google / organic``, ``t.co / referral``, ``(direct) / (none)``, ``Twitter``."""
+    """The source a service names: ``google / organic``, ``t.co / referral``, ``(direct) / (none)``,
+    ``Twitter``."""
     named, how = name.strip().lower(), medium.strip().lower()
     if named in NONE and how in NONE:
         return DIRECT

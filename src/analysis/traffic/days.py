@@ -1,4 +1,6 @@
-"""New page views meet those of days that are not over; what changed becomes rows, what is over is forgotten."""
+"""New page views meet those of days that are not over; what changed becomes rows, what is over is
+forgotten."""
+# mypy: disable-error-code="call-arg, arg-type"
 
 from __future__ import annotations
 
@@ -21,9 +23,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HOURLY = (
-    "requests", "requests.asset", "requests.refused", "requests.other_method", "requests.malformed",
-    "requests.unmatched", "pageviews.raw", "visits.raw",
-)  # fmt: skip
+    "requests",
+    "requests.asset",
+    "requests.refused",
+    "requests.other_method",
+    "requests.malformed",
+    "requests.unmatched",
+    "pageviews.raw",
+    "visits.raw",
+)
 Stamp = tuple[int, str, str]
 FOLLOWED = 24  # visits in one import
 MOST_QUIET = 2_000_000  # rows that one import may spend on quiet hours
@@ -102,7 +110,7 @@ def _gather(book: Ledger, reader: Reader, strings: Strings) -> Views:
                 strings.targets.of(kept.targets)[kept.target],
                 strings.referrers.of(kept.referrers)[kept.referrer],
                 strings.agents.of(kept.agents)[kept.agent],
-            )  # fmt: skip
+            )
         )
     maps = [
         (
@@ -169,8 +177,17 @@ def _changes(
             written = np.concatenate([written, before["cell_counts"][gone] > 0])
             partial = np.isin(hour, list(partial_hours))
     return tabulate.cells(
-        hour, page, source, counts, written, partial, ids, what.sources, COLUMNS, stamp,
-    )  # fmt: skip
+        hour,
+        page,
+        source,
+        counts,
+        written,
+        partial,
+        ids,
+        what.sources,
+        COLUMNS,
+        stamp,
+    )
 
 
 def _with_late(
@@ -210,9 +227,12 @@ def _with_late(
     value = both["value"] + both["value_known"].fillna(0)
     codes = {name: pd.factorize(both[name]) for name in key[1:]}
     more = tabulate.rows(
-        both["hour"].to_numpy(), *((list(codes[n][1]), codes[n][0]) for n in ("content_id", "platform", "metric")),
-        value.to_numpy(), both["partial"].eq(True).to_numpy(), *stamp,
-    )  # fmt: skip
+        both["hour"].to_numpy(),
+        *((list(codes[n][1]), codes[n][0]) for n in ("content_id", "platform", "metric")),
+        value.to_numpy(),
+        both["partial"].eq(True).to_numpy(),
+        *stamp,
+    )
     return pa.concat_tables([table, more])
 
 
@@ -231,7 +251,8 @@ def _add_hours(book: Ledger, reader: Reader, now: Cells, late: np.ndarray) -> No
 
 
 def _hours(book: Ledger, reader: Reader, partial_hours: set[int]) -> list[int]:
-    """The hours to write: those with new lines, those between a file's lines, and those that are whole now."""
+    """The hours to write: those with new lines, those between a file's lines, and those that are whole
+    now."""
     hours = set(reader.hours)
     for first, last in reader.spans:
         hours.update(range(first // 3600, last // 3600 + 1))
@@ -336,8 +357,10 @@ def _close(
     kept = _where(gathered, np.isin(gathered.time // 86400, still))
     lists, numbers = [], []
     for column, texts in (
-        (kept.target, strings.targets.texts), (kept.referrer, strings.referrers.texts), (kept.agent, strings.agents.texts),
-    ):  # fmt: skip
+        (kept.target, strings.targets.texts),
+        (kept.referrer, strings.referrers.texts),
+        (kept.agent, strings.agents.texts),
+    ):
         used, number = np.unique(column, return_inverse=True)
         lists.append([texts[i] for i in used.tolist()])
         numbers.append(number.astype(np.int32))

@@ -34,40 +34,122 @@ RULES = {
 COUNTS = ("pageviews", "visits")
 
 METRICS = (
-    Metric("pageviews", "page views", "interval",
-           "pages answered with 2xx or 304 to a GET, without machines; the source is that of their visit",
-           "page views", cumulative=False),
-    Metric("visits", "visits", "interval",
-           "runs of page views of one visitor (salted daily hash of address and agent), without machines: a run "
-           "ends after 30 minutes of rest, with the UTC day, or when an outside link of another source is followed. "
-           "It belongs to the page and the hour it began with", "visits", cumulative=False),
-    *(Metric(f"{count}.removed.{rule}", count.replace("pageviews", "page views"), "interval",
-             f"{count} that are not counted: {why}", f"removed {count}", cumulative=False)
-      for count in COUNTS for rule, why in RULES.items()),
-    Metric("visits.by_tag", "visits", "interval",
-           "of visits: how many had no referrer and were told by utm_source alone", "evidence", cumulative=False),
-    Metric("visits.by_app", "visits", "interval",
-           "of visits: how many had no referrer and were told by the in-app browser alone", "evidence",
-           cumulative=False),
-    Metric("visits.tag_contradicts", "visits", "interval",
-           "of visits: how many carried a utm_source that names another place than the referrer, which was believed",
-           "evidence", cumulative=False),
-    Metric("pageviews.raw", "page views", "interval", "all page views of the site, machines too", "page views",
-           cumulative=False),
-    Metric("visits.raw", "visits", "interval", "all visits of the site, machines too", "visits", cumulative=False),
+    Metric(
+        "pageviews",
+        "page views",
+        "interval",
+        "pages answered with 2xx or 304 to a GET, without machines; the source is that of their visit",
+        "page views",
+        cumulative=False,
+    ),
+    Metric(
+        "visits",
+        "visits",
+        "interval",
+        "runs of page views of one visitor (salted daily hash of address and agent), without machines: a run "
+        "ends after 30 minutes of rest, with the UTC day, or when an outside link of another source is "
+        "followed. It belongs to the page and the hour it began with",
+        "visits",
+        cumulative=False,
+    ),
+    *(
+        Metric(
+            f"{count}.removed.{rule}",
+            count.replace("pageviews", "page views"),
+            "interval",
+            f"{count} that are not counted: {why}",
+            f"removed {count}",
+            cumulative=False,
+        )
+        for count in COUNTS
+        for rule, why in RULES.items()
+    ),
+    Metric(
+        "visits.by_tag",
+        "visits",
+        "interval",
+        "of visits: how many had no referrer and were told by utm_source alone",
+        "evidence",
+        cumulative=False,
+    ),
+    Metric(
+        "visits.by_app",
+        "visits",
+        "interval",
+        "of visits: how many had no referrer and were told by the in-app browser alone",
+        "evidence",
+        cumulative=False,
+    ),
+    Metric(
+        "visits.tag_contradicts",
+        "visits",
+        "interval",
+        "of visits: how many carried a utm_source that names another place than the referrer (believed)",
+        "evidence",
+        cumulative=False,
+    ),
+    Metric(
+        "pageviews.raw",
+        "page views",
+        "interval",
+        "all page views of the site, machines too",
+        "page views",
+        cumulative=False,
+    ),
+    Metric(
+        "visits.raw", "visits", "interval", "all visits of the site, machines too", "visits", cumulative=False
+    ),
     Metric("requests", "lines", "interval", "log lines that could be read", "requests", cumulative=False),
-    Metric("requests.asset", "lines", "interval", "of requests: files that pages pull in, feeds, robots.txt",
-           "requests", cumulative=False),
-    Metric("requests.refused", "lines", "interval", "of requests: not answered with 2xx or 304", "requests",
-           cumulative=False),
-    Metric("requests.other_method", "lines", "interval", "of requests: no GET (HEAD, POST, ...)", "requests",
-           cumulative=False),
-    Metric("requests.malformed", "lines", "interval", "of requests: the line is sound, what was asked is no request",
-           "requests", cumulative=False),
-    Metric("requests.unmatched", "lines", "interval",
-           "of requests: a page was asked for under an address that is no URL", "requests", cumulative=False),
-    Metric("impressions", "impressions", "interval", "times the page was shown in search results", "impressions",
-           cumulative=False),
-    Metric("clicks", "clicks", "interval", "clicks on the page in search results", "clicks", cumulative=False),
-)  # fmt: skip
+    Metric(
+        "requests.asset",
+        "lines",
+        "interval",
+        "of requests: files that pages pull in, feeds, robots.txt",
+        "requests",
+        cumulative=False,
+    ),
+    Metric(
+        "requests.refused",
+        "lines",
+        "interval",
+        "of requests: not answered with 2xx or 304",
+        "requests",
+        cumulative=False,
+    ),
+    Metric(
+        "requests.other_method",
+        "lines",
+        "interval",
+        "of requests: no GET (HEAD, POST, ...)",
+        "requests",
+        cumulative=False,
+    ),
+    Metric(
+        "requests.malformed",
+        "lines",
+        "interval",
+        "of requests: the line is sound, what was asked is no request",
+        "requests",
+        cumulative=False,
+    ),
+    Metric(
+        "requests.unmatched",
+        "lines",
+        "interval",
+        "of requests: a page was asked for under an address that is no URL",
+        "requests",
+        cumulative=False,
+    ),
+    Metric(
+        "impressions",
+        "impressions",
+        "interval",
+        "times the page was shown in search results",
+        "impressions",
+        cumulative=False,
+    ),
+    Metric(
+        "clicks", "clicks", "interval", "clicks on the page in search results", "clicks", cumulative=False
+    ),
+)
 UNITS = {metric.name: metric.unit for metric in METRICS}

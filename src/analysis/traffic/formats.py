@@ -19,39 +19,86 @@ JSON, W3C = "caddy", "w3c"
 NAMES = (*PRESETS, JSON, W3C)
 
 _NGINX = {
-    "remote_addr": s.ADDRESS, "realip_remote_addr": s.SKIP, "http_x_forwarded_for": s.ADDRESS, "http_x_real_ip": s.ADDRESS,
-    "time_local": s.CLF_TIME, "time_iso8601": s.ISO_TIME, "msec": s.EPOCH, "request": s.REQUEST, "status": s.STATUS,
-    "http_referer": s.REFERRER, "http_user_agent": s.AGENT, "host": s.HOST, "http_host": s.HOST, "server_name": s.HOST,
-    "request_method": s.METHOD, "request_uri": s.TARGET, "uri": s.PATH, "document_uri": s.PATH, "args": s.QUERY,
+    "remote_addr": s.ADDRESS,
+    "realip_remote_addr": s.SKIP,
+    "http_x_forwarded_for": s.ADDRESS,
+    "http_x_real_ip": s.ADDRESS,
+    "time_local": s.CLF_TIME,
+    "time_iso8601": s.ISO_TIME,
+    "msec": s.EPOCH,
+    "request": s.REQUEST,
+    "status": s.STATUS,
+    "http_referer": s.REFERRER,
+    "http_user_agent": s.AGENT,
+    "host": s.HOST,
+    "http_host": s.HOST,
+    "server_name": s.HOST,
+    "request_method": s.METHOD,
+    "request_uri": s.TARGET,
+    "uri": s.PATH,
+    "document_uri": s.PATH,
+    "args": s.QUERY,
     "query_string": s.QUERY,
-}  # fmt: skip
+}
 _APACHE = {
-    "h": s.ADDRESS, "a": s.ADDRESS, "r": s.REQUEST, "s": s.STATUS, "v": s.HOST, "V": s.HOST, "m": s.METHOD,
-    "U": s.PATH, "q": s.QUERY,
-}  # fmt: skip
+    "h": s.ADDRESS,
+    "a": s.ADDRESS,
+    "r": s.REQUEST,
+    "s": s.STATUS,
+    "v": s.HOST,
+    "V": s.HOST,
+    "m": s.METHOD,
+    "U": s.PATH,
+    "q": s.QUERY,
+}
 _HEADERS = {
-    "referer": s.REFERRER, "user-agent": s.AGENT, "host": s.HOST, "x-forwarded-for": s.ADDRESS, "x-real-ip": s.ADDRESS,
+    "referer": s.REFERRER,
+    "user-agent": s.AGENT,
+    "host": s.HOST,
+    "x-forwarded-for": s.ADDRESS,
+    "x-real-ip": s.ADDRESS,
     "fastly-client-ip": s.ADDRESS,
-}  # fmt: skip
+}
 _FASTLY = {
-    "client.ip": s.ADDRESS, "req.url": s.TARGET, "req.url.path": s.PATH, "req.url.qs": s.QUERY,
-    "req.method": s.METHOD, "req.request": s.METHOD, "resp.status": s.STATUS, "time.start.sec": s.EPOCH,
+    "client.ip": s.ADDRESS,
+    "req.url": s.TARGET,
+    "req.url.path": s.PATH,
+    "req.url.qs": s.QUERY,
+    "req.method": s.METHOD,
+    "req.request": s.METHOD,
+    "resp.status": s.STATUS,
+    "time.start.sec": s.EPOCH,
     "time.start.msec": s.EPOCH_MS,
     **{f"req.http.{name}": code for name, code in _HEADERS.items()},
-}  # fmt: skip
+}
 _W3C = {
-    "date": s.DATE, "time": s.CLOCK, "c-ip": s.ADDRESS, "cs-method": s.METHOD, "cs-uri-stem": s.PATH,
-    "cs-uri-query": s.QUERY, "sc-status": s.STATUS, "cs(referer)": s.REFERRER, "cs(user-agent)": s.AGENT,
-    "x-host-header": s.HOST, "cs-host": s.HOST, "timestamp": s.EPOCH,
-}  # fmt: skip
+    "date": s.DATE,
+    "time": s.CLOCK,
+    "c-ip": s.ADDRESS,
+    "cs-method": s.METHOD,
+    "cs-uri-stem": s.PATH,
+    "cs-uri-query": s.QUERY,
+    "sc-status": s.STATUS,
+    "cs(referer)": s.REFERRER,
+    "cs(user-agent)": s.AGENT,
+    "x-host-header": s.HOST,
+    "cs-host": s.HOST,
+    "timestamp": s.EPOCH,
+}
 _TIMES = {
-    "%s": (s.EPOCH, False), "sec": (s.EPOCH, False), "msec": (s.EPOCH_MS, False),
+    "%s": (s.EPOCH, False),
+    "sec": (s.EPOCH, False),
+    "msec": (s.EPOCH_MS, False),
     "%d/%b/%Y:%H:%M:%S %z": (s.CLF_TIME, False),
-    "%Y-%m-%dT%H:%M:%S%z": (s.ISO_TIME, False), "%Y-%m-%dT%H:%M:%SZ": (s.ISO_TIME, False),
+    "%Y-%m-%dT%H:%M:%S%z": (s.ISO_TIME, False),
+    "%Y-%m-%dT%H:%M:%SZ": (s.ISO_TIME, False),
     "%Y-%m-%d %H:%M:%S %z": (s.ISO_TIME, False),
-    "%Y-%m-%dT%H:%M:%S": (s.ISO_TIME, True), "%Y-%m-%d %H:%M:%S": (s.ISO_TIME, True), "%F %T": (s.ISO_TIME, True),
-    "%FT%T": (s.ISO_TIME, True), "%FT%T%z": (s.ISO_TIME, False),
-}  # fmt: skip
+    "%Y-%m-%dT%H:%M:%S": (s.ISO_TIME, True),
+    "%Y-%m-%d %H:%M:%S": (s.ISO_TIME, True),
+    "%F %T": (s.ISO_TIME, True),
+    "%FT%T": (s.ISO_TIME, True),
+    "%FT%T%z": (s.ISO_TIME, False),
+}
 _NGINX_FIELD = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _APACHE_FIELD = re.compile(r"%[!,\d]*[<>]?(?:\{([^}]*)\}(\^?\w+)|(\^?\w)|(%))")
 
@@ -142,7 +189,7 @@ def w3c(head: bytes) -> Program | None:
         return None
     names = found[1].decode("latin-1").split()
     body = [line for line in head.splitlines() if line and not line.startswith(b"#")]
-    tab = "\t" if body and b"\t" in body[0] or not body else " "
+    tab = "\t" if (body and b"\t" in body[0]) or not body else " "
     codes = [_W3C.get(name.lower(), s.SKIP) for name in names]
     if s.TARGET not in codes and s.PATH not in codes:
         return None

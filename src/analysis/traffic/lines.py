@@ -1,4 +1,5 @@
 """A log file as arrays: buffers to threads, page views kept, everything else counted by the hour."""
+# mypy: disable-error-code="call-arg, arg-type"
 
 from __future__ import annotations
 
@@ -23,9 +24,12 @@ from analysis.traffic.jsonlines import JsonScanner
 # columns of the counts of an hour
 TOTAL, ASSET, REFUSED, OTHER_METHOD, MALFORMED, UNMATCHED, RAW_VIEWS, RAW_VISITS = range(8)
 _COLUMNS = (
-    (TOTAL, s.ALL_LINES), (ASSET, s.ASSET), (REFUSED, s.ERROR), (OTHER_METHOD, s.METHOD_OTHER),
+    (TOTAL, s.ALL_LINES),
+    (ASSET, s.ASSET),
+    (REFUSED, s.ERROR),
+    (OTHER_METHOD, s.METHOD_OTHER),
     (MALFORMED, s.MALFORMED),
-)  # fmt: skip
+)
 KEPT_BAD = 1000  # refused lines kept per file and reason; all are counted
 
 _ASSET = re.compile(
@@ -143,7 +147,7 @@ class Reader:
                     number, taken = taken, taken + 1
                 if buffer is None or lines is None:
                     return
-                results[number] = (by, self.scanners[by].scan(lines, how))  # type: ignore[arg-type]
+                results[number] = (by, self.scanners[by].scan(lines, how))
                 free.put(buffer)
 
         if how is None:
@@ -166,11 +170,12 @@ class Reader:
     def _last_line(
         self, reading: Reading, how: s.Program | None, clock: Zoned | None, report: FileReport, before: int
     ) -> None:
-        """A last line without an end is taken when it is whole by the format; otherwise it is still being written."""
+        """A last line without an end is taken when it is whole by the format; otherwise it is still being
+        written."""
         if not reading.rest:
             return
         by = self.threads if how is None else 0
-        parts = self.scanners[by].scan(reading.rest, how)  # type: ignore[arg-type]
+        parts = self.scanners[by].scan(reading.rest, how)
         if sum(part.parsed for part in parts) == 1 and (how is None or how.offsets[-1] > how.offsets[-2]):
             for part in parts:
                 self._add(by, part, report, how, clock, before)

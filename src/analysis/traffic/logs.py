@@ -168,8 +168,11 @@ def _read_file(
     work = Reading(path, known.offset, known.tail, known.tail_size) if known else Reading(path)
     report = reader.read(work, how, clock, known.lines if known else 0)
     if work.changed:
-        return FileReport(path.name, skipped=f"begins as {known.name if known else path.name} did, but what was read of "
-                          "it is no longer there: rewritten files are not read again")  # fmt: skip
+        return FileReport(
+            path.name,
+            skipped=f"begins as {known.name if known else path.name} did, but what was read of "
+            "it is no longer there: rewritten files are not read again",
+        )
     if work.damaged:
         report.note = f"{report.note}; {work.damaged}".strip("; ")
     if not report.lines:

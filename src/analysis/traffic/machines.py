@@ -59,7 +59,7 @@ def spam_hosts() -> frozenset[str]:
 @lru_cache(maxsize=65536)
 def is_spam(host: str) -> bool:
     """Whether a referrer's host, or one above it, is in the list of referrer spam."""
-    name = host.removeprefix("www.")
+    name = host.lower().removeprefix("www.")
     while name:
         if name in spam_hosts():
             return True

@@ -90,11 +90,20 @@ def _day(
 ) -> None:
     offset = 0
     while True:
-        visits = session.get_json(f"{base}/index.php", form={
-            "module": "API", "method": "Live.getLastVisitsDetails", "idSite": session.option("site_id", "1"),
-            "period": "day", "date": day, "format": "JSON", "filter_limit": PAGE, "filter_offset": offset,
-            "token_auth": token,
-        })  # fmt: skip
+        visits = session.get_json(
+            f"{base}/index.php",
+            form={
+                "module": "API",
+                "method": "Live.getLastVisitsDetails",
+                "idSite": session.option("site_id", "1"),
+                "period": "day",
+                "date": day,
+                "format": "JSON",
+                "filter_limit": PAGE,
+                "filter_offset": offset,
+                "token_auth": token,
+            },
+        )
         if isinstance(visits, dict):
             said = str(visits.get("message", "an answer that is no list"))
             blocked = any(word in said.lower() for word in ("token", "access", "permission", "disabled"))

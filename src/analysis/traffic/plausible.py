@@ -33,7 +33,7 @@ CARD = Card(
         ),
         "part of a subscription; free when self-hosted",
         "Make a Stats API key in the account's settings and set VIRALITY_PLAUSIBLE_KEY, and "
-        "VIRALITY_PLAUSIBLE_ZONE as in the site's settings; VIRALITY_PLAUSIBLE_BASE_URL for a self-hosted one.",
+        "VIRALITY_PLAUSIBLE_ZONE as in the site's settings; VIRALITY_PLAUSIBLE_BASE_URL if self-hosted.",
     ),
     limits=(Limit(600, 3600, "key"),),
     rules=(Rule("Answers carry no rate headers: the limit is kept by counting.", "Plausible Stats API"),),
@@ -77,17 +77,34 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
 
 
 def _ask(
-    counted: Counted, session: Session, url: str, auth: dict[str, str], site: str, metric: str, page: str,
-    since: datetime, zone: ZoneInfo, now: datetime,
-) -> None:  # fmt: skip
+    counted: Counted,
+    session: Session,
+    url: str,
+    auth: dict[str, str],
+    site: str,
+    metric: str,
+    page: str,
+    since: datetime,
+    zone: ZoneInfo,
+    now: datetime,
+) -> None:
     offset = 0
     while True:
-        answer = session.get_json(url, headers=auth, body={
-            "site_id": site, "metrics": [metric],
-            "date_range": [since.replace(minute=0, second=0, microsecond=0).isoformat(), now.astimezone(zone).isoformat()],
-            "dimensions": ["time:hour", page, "visit:referrer", "visit:utm_source"],
-            "include": {"total_rows": True}, "pagination": {"limit": PAGE, "offset": offset},
-        })  # fmt: skip
+        answer = session.get_json(
+            url,
+            headers=auth,
+            body={
+                "site_id": site,
+                "metrics": [metric],
+                "date_range": [
+                    since.replace(minute=0, second=0, microsecond=0).isoformat(),
+                    now.astimezone(zone).isoformat(),
+                ],
+                "dimensions": ["time:hour", page, "visit:referrer", "visit:utm_source"],
+                "include": {"total_rows": True},
+                "pagination": {"limit": PAGE, "offset": offset},
+            },
+        )
         with understood("the query's answer"):
             rows = answer["results"]
             warning = answer.get("meta", {}).get("metric_warnings", {}).get(metric, {}).get("warning")

@@ -23,14 +23,15 @@ CARD = Card(
     links=(),
     metrics=METRICS,
     access=Access(
-        google.KEYS, "free",
-        "Add a service account's address as a user of the property and set VIRALITY_SEARCH_CONSOLE_CREDENTIALS; "
+        google.KEYS,
+        "free",
+        "Add a service account as a user of the property and set VIRALITY_SEARCH_CONSOLE_CREDENTIALS; "
         "VIRALITY_SEARCH_CONSOLE_PROPERTY names the property when it is not sc-domain:<site>.",
     ),
     limits=(Limit(1200, 60, "site"),),
     rules=(Rule("Only the top rows of a day are given; rare pages may be left out.", "Search Console API"),),
     sources=("https://developers.google.com/webmaster-tools/v1/searchanalytics/query",),
-)  # fmt: skip
+)
 ASKS = frozenset({"site"})
 AGES = (timedelta(0),)
 BASE = "https://searchconsole.googleapis.com"
@@ -52,7 +53,8 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
     for ask in asks:
         now = session.now()
         name = session.option("property", f"sc-domain:{ask.value}")
-        url = f"{session.option('base_url', BASE)}/webmasters/v3/sites/{quote(name, safe='')}/searchAnalytics/query"
+        base = session.option("base_url", BASE)
+        url = f"{base}/webmasters/v3/sites/{quote(name, safe='')}/searchAnalytics/query"
         since = max(now - BACK, ask.since or now - BACK).astimezone(PACIFIC).date()
         day = since
         while day <= now.astimezone(PACIFIC).date():
@@ -68,10 +70,18 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
 def _day(counted: Counted, session: Session, url: str, auth: dict[str, str], day: str, now: datetime) -> None:
     first = 0
     while True:
-        answer = session.get_json(url, headers=auth, body={
-            "startDate": day, "endDate": day, "dimensions": ["HOUR", "PAGE"], "dataState": "HOURLY_ALL",
-            "rowLimit": PAGE, "startRow": first,
-        })  # fmt: skip
+        answer = session.get_json(
+            url,
+            headers=auth,
+            body={
+                "startDate": day,
+                "endDate": day,
+                "dimensions": ["HOUR", "PAGE"],
+                "dataState": "HOURLY_ALL",
+                "rowLimit": PAGE,
+                "startRow": first,
+            },
+        )
         with understood("search analytics"):
             rows = answer.get("rows", [])
             meta = answer.get("metadata", {})
@@ -81,8 +91,15 @@ def _day(counted: Counted, session: Session, url: str, auth: dict[str, str], day
                 start = datetime.fromisoformat(row["keys"][0])
                 try:
                     for metric in ("clicks", "impressions"):
-                        counted.add(row["keys"][1], SEARCH, metric, start, start + HOUR, float(row[metric]),
-                                    partial=start >= incomplete)  # fmt: skip
+                        counted.add(
+                            row["keys"][1],
+                            SEARCH,
+                            metric,
+                            start,
+                            start + HOUR,
+                            float(row[metric]),
+                            partial=start >= incomplete,
+                        )
                 except ValueError as error:
                     counted.aside(str(error), row["keys"][1])
         first += len(rows)

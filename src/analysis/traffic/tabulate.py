@@ -73,9 +73,14 @@ def cells(
     """A row for each cell and column that is to be written (``written``, of the shape of ``counts``)."""
     column, cell = np.nonzero(written.T)  # by metric, then as the cells come: what compresses best
     return rows(
-        hour[cell], (ids, page[cell]), (sources, source[cell]), (list(columns), column), counts[cell, column],
-        partial[cell], *stamp,
-    )  # fmt: skip
+        hour[cell],
+        (ids, page[cell]),
+        (sources, source[cell]),
+        (list(columns), column),
+        counts[cell, column],
+        partial[cell],
+        *stamp,
+    )
 
 
 def totals(
@@ -91,6 +96,11 @@ def totals(
     none = np.zeros(len(at), np.int64)
     hour = np.array(hours, np.int64)
     return rows(
-        hour[at], ([root], none), ([ALL], none), (list(names), metric), counts[at, metric] if len(at) else none,
-        partial[at] if len(at) else none, *stamp,
-    )  # fmt: skip
+        hour[at],
+        ([root], none),
+        ([ALL], none),
+        (list(names), metric),
+        counts[at, metric] if len(at) else none,
+        partial[at] if len(at) else none,
+        *stamp,
+    )

@@ -33,7 +33,7 @@ def _hosts(entry: object) -> list[str]:
     """The hosts under one name: a list of them, or a list of rules that each name some."""
     hosts: list[str] = []
     for part in entry if isinstance(entry, list) else [entry]:
-        hosts += part.get("urls", []) if isinstance(part, dict) else [part]
+        hosts += part.get("urls", []) if isinstance(part, dict) else [str(part)]
     return sorted({str(host).strip().lower().strip("/") for host in hosts})
 
 
@@ -66,14 +66,24 @@ def renew(folder: Path, day: date, into: Path = DATA) -> dict[str, int]:
                 raise UserError(
                     f"the new list of {kind} has {count} hosts, the old one {before[kind]}: is it whole?"
                 )
-    _write(into / "matomo.json", {
-        "source": "github.com/matomo-org/searchengine-and-social-list", "licence": "CC0-1.0",
-        "vendored": day.isoformat(), "lists": lists,
-    })  # fmt: skip
-    _write(into / "spam.json", {
-        "source": "github.com/matomo-org/referrer-spam-list", "licence": "public domain",
-        "vendored": day.isoformat(), "hosts": spam,
-    })  # fmt: skip
+    _write(
+        into / "matomo.json",
+        {
+            "source": "github.com/matomo-org/searchengine-and-social-list",
+            "licence": "CC0-1.0",
+            "vendored": day.isoformat(),
+            "lists": lists,
+        },
+    )
+    _write(
+        into / "spam.json",
+        {
+            "source": "github.com/matomo-org/referrer-spam-list",
+            "licence": "public domain",
+            "vendored": day.isoformat(),
+            "hosts": spam,
+        },
+    )
     return counts
 
 

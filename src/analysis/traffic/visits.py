@@ -4,6 +4,7 @@ A visit is a run of page views of one visitor: it ends after 30 minutes of rest,
 visitor's hash ends with it), or when an outside link of another source is followed. Everything in it
 takes the source of its first page view; the rule that removes it removes all of it.
 """
+# mypy: disable-error-code="no-untyped-def, call-arg"
 
 from __future__ import annotations
 
@@ -20,10 +21,14 @@ REST = 30 * 60
 KEPT, CRAWLER, NO_AGENT, SPAM, BURST = range(5)
 REMOVED = ("crawler", "no_agent", "spam", "burst")
 COLUMNS = (
-    "pageviews", *(f"pageviews.removed.{rule}" for rule in REMOVED),
-    "visits", *(f"visits.removed.{rule}" for rule in REMOVED),
-    "visits.by_tag", "visits.by_app", "visits.tag_contradicts",
-)  # fmt: skip
+    "pageviews",
+    *(f"pageviews.removed.{rule}" for rule in REMOVED),
+    "visits",
+    *(f"visits.removed.{rule}" for rule in REMOVED),
+    "visits.by_tag",
+    "visits.by_app",
+    "visits.tag_contradicts",
+)
 VISITS, BY_TAG, BY_APP, CONTRADICTS, WIDTH = 5, 10, 11, 12, 16
 HOURS = 1 << 21  # of the hours since 1970: until 2209
 
@@ -75,7 +80,7 @@ class Cells:
 
 
 @njit(nogil=True, cache=True)
-def _by_visitor(visitor, time, part, parts):  # noqa: ANN001, ANN202
+def _by_visitor(visitor, time, part, parts):
     """The order that brings each visitor's views together, in time; equal times keep their order.
 
     A counting sort by sixteen bits of the hash, then an insertion sort in each small bucket. Only
@@ -115,8 +120,9 @@ def _by_visitor(visitor, time, part, parts):  # noqa: ANN001, ANN202
 
 
 @njit(nogil=True, cache=True)
-def _bursts(time, referrer, source, order, first, last, direct, internal, short, short_span, long, long_span):  # noqa: ANN001, ANN202
-    """Whether views first..last hold more than ``short`` in ``short_span`` seconds, or ``long`` in ``long_span``."""
+def _bursts(time, referrer, source, order, first, last, direct, internal, short, short_span, long, long_span):
+    """Whether views first..last hold more than ``short`` in ``short_span`` seconds, or ``long`` in
+    ``long_span``."""
     a = b = first
     in_a = in_b = 0
     for i in range(first, last):
@@ -128,11 +134,11 @@ def _bursts(time, referrer, source, order, first, last, direct, internal, short,
         now = time[order[i]]
         while now - time[order[a]] >= short_span:
             came = source[referrer[order[a]]]
-            in_a -= came == direct or came == internal
+            in_a -= came in (direct, internal)
             a += 1
         while now - time[order[b]] >= long_span:
             came = source[referrer[order[b]]]
-            in_b -= came == direct or came == internal
+            in_b -= came in (direct, internal)
             b += 1
         if in_a > short or in_b > long:
             return True
@@ -140,10 +146,29 @@ def _bursts(time, referrer, source, order, first, last, direct, internal, short,
 
 
 @njit(nogil=True, cache=True)
-def _count(  # noqa: ANN202, PLR0913
-    time, visitor, target, referrer, agent, order, page, tag, source, spam, machine, app, direct, internal,
-    rest, short, short_span, long, long_span, sources, codes,
-):  # fmt: skip # noqa: ANN001
+def _count(
+    time,
+    visitor,
+    target,
+    referrer,
+    agent,
+    order,
+    page,
+    tag,
+    source,
+    spam,
+    machine,
+    app,
+    direct,
+    internal,
+    rest,
+    short,
+    short_span,
+    long,
+    long_span,
+    sources,
+    codes,
+):
     """Walk ordered views; write a code of cell and column for each thing counted. Returns how many."""
     n = 0
     first = 0
@@ -191,7 +216,7 @@ def _count(  # noqa: ANN202, PLR0913
             begins = now < 0 or time[i] - came > rest or ((outside or evidence == BY_TAG) and here != now)
             if begins:
                 now = here
-                rule = flag if flag == CRAWLER or flag == NO_AGENT else (SPAM if spam[referrer[i]] else flag)
+                rule = flag if flag in (CRAWLER, NO_AGENT) else (SPAM if spam[referrer[i]] else flag)
             came = time[i]
             cell = ((page[target[i]] * sources + now) * HOURS + time[i] // 3600) * WIDTH
             codes[n] = cell + rule
@@ -226,10 +251,26 @@ def count(
         order = _by_visitor(views.visitor, views.time, part, threads)
         codes = np.empty(len(order) * 3, np.int64)
         used = _count(
-            views.time, views.visitor, views.target, views.referrer, views.agent, order, meaning.page, meaning.tag,
-            meaning.source, meaning.spam, meaning.machine, meaning.app, direct, internal, REST, *BURST_SHORT,
-            *BURST_LONG, sources, codes,
-        )  # fmt: skip
+            views.time,
+            views.visitor,
+            views.target,
+            views.referrer,
+            views.agent,
+            order,
+            meaning.page,
+            meaning.tag,
+            meaning.source,
+            meaning.spam,
+            meaning.machine,
+            meaning.app,
+            direct,
+            internal,
+            REST,
+            *BURST_SHORT,
+            *BURST_LONG,
+            sources,
+            codes,
+        )
         codes = codes[:used]
         codes.sort()
         return codes
