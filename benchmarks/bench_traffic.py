@@ -78,7 +78,7 @@ def goaccess(log: Path, folder: Path) -> list[float]:
         str(folder / "report.html"),
         "--no-progress",
     ]
-    subprocess.run(command, capture_output=True, check=True)
+    subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL)
     return [time.perf_counter() - start, float("nan"), float("nan")]
 
 
