@@ -9,8 +9,8 @@ from datetime import timedelta
 import pandas as pd
 
 from analysis import platforms
+from analysis.collect.places import saved_places
 from analysis.errors import UserError
-from analysis.places import saved_places
 from analysis.platforms.client import Connection
 from analysis.platforms.contract import Ask, Unknown
 from analysis.platforms.pace import Clock, Pace, state_folder

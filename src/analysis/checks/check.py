@@ -25,5 +25,6 @@ class Check:
         body = table_html(self.table) if len(self.table) else ""
         return (
             f'<div class="check {ANSWERS[self.passed].replace(" ", "-")}">'
-            f"<strong>{escape(self.name)}: {ANSWERS[self.passed]}.</strong> {escape(self.sentence)}{body}</div>"
+            f"<strong>{escape(self.name)}: {ANSWERS[self.passed]}.</strong> "
+            f"{escape(self.sentence)}{body}</div>"
         )

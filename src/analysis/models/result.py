@@ -46,6 +46,7 @@ class Result:
         table = table_html(self.table) if len(self.table) else ""
         checks = "".join(check._repr_html_() for check in self.checks)
         return (
-            f'<div class="result"><p class="verdict {self.verdict}"><strong>{self.verdict}</strong>{reason}</p>'
+            f'<div class="result"><p class="verdict {self.verdict}">'
+            f"<strong>{self.verdict}</strong>{reason}</p>"
             f'<p>{escape(self.summary)}</p>{table}{checks}<p class="model">{escape(self.model)}</p></div>'
         )

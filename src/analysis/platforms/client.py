@@ -199,7 +199,7 @@ class Connection:
         body: Any = None,
         form: Mapping[str, Any] | None = None,
     ) -> Any:
-        """The decoded answer to a polite GET; a POST where ``body`` (as JSON) or ``form`` ask the question."""
+        """The decoded answer to a polite GET; a POST where ``body`` (as JSON) or ``form`` asks."""
         import stamina
 
         # we say ourselves, through tell, what it would write to a log

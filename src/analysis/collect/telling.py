@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from analysis.collect import Outcome, sources
-from analysis.due import Due
+from analysis.collect.due import Due
 from analysis.platforms.contract import Plan, Unknown
 
 WIDTH = 110

@@ -18,9 +18,11 @@ from types import ModuleType
 from typing import Any
 
 from analysis import platforms, traffic
-from analysis.due import Due, due, mark
+from analysis.collect.due import Due, due, mark
+from analysis.collect.places import Places, alone
+from analysis.collect.unlearnt import unknown_rows
+from analysis.collect.watchlist import Watchlist
 from analysis.errors import UserError
-from analysis.places import Places, alone
 from analysis.platforms.client import PATIENCE_SECONDS, Connection
 from analysis.platforms.contract import Ask, Plan, Unknown
 from analysis.platforms.pace import Clock, Pace, state_folder
@@ -28,8 +30,6 @@ from analysis.platforms.rows import forgets, merged, size
 from analysis.settings import settings
 from analysis.store import Store
 from analysis.tables import Batch
-from analysis.unlearnt import unknown_rows
-from analysis.watchlist import Watchlist
 
 FLUSH_ROWS, FLUSH_SECONDS = 5000, 5.0
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from analysis.collect.watchlist import EXAMPLE, Account, Community, read
 from analysis.errors import UserError
-from analysis.watchlist import EXAMPLE, Account, Community, read
 
 KNOWN = {"reddit", "tumblr", "twitter"}
 FULL = """

@@ -14,16 +14,16 @@ from typer.testing import CliRunner
 
 from analysis import collect as collecting
 from analysis.cli import app
-from analysis.due import AGES, is_due
+from analysis.collect.due import AGES, is_due
+from analysis.collect.places import alone
+from analysis.collect.telling import outcome_table
+from analysis.collect.watchlist import Account, Watchlist
 from analysis.errors import UserError
-from analysis.places import alone
 from analysis.platforms import modules
 from analysis.platforms.pace import Clock
 from analysis.purge import forget, purge
 from analysis.store import Store
-from analysis.telling import outcome_table
 from analysis.urls import content_id
-from analysis.watchlist import Account, Watchlist
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 PAGE = "https://example.com/a"

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from analysis.collect.watchlist import Watchlist
 from analysis.platforms.contract import Ask
 from analysis.urls import canonical, content_id
-from analysis.watchlist import Watchlist
 
 if TYPE_CHECKING:
     from analysis.store import Store

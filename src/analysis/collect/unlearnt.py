@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import ModuleType
+from typing import Any
 
 from analysis.platforms.contract import Ask, Unknown
 from analysis.platforms.rows import Rows
@@ -28,7 +29,7 @@ def unknown_rows(module: ModuleType, failed: Mapping[Ask, Unknown], now: datetim
         if ask.url:
             rows.content(ask.url)
         item = ask.value if ask.kind == "item" else ask.content_id
-        why = {"status": error.status, "reason": error.reason}
+        why: dict[str, Any] = {"status": error.status, "reason": error.reason}
         told = tells.get(ask.kind)
         for metric in card.metrics:
             if told is not None and metric.name not in told:
