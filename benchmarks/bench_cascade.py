@@ -52,8 +52,8 @@ def real(folder: Path) -> list[str]:
     every = [pooled.Cascade(row[:, 0].copy(), row[:, 1].copy()) for row in rows]
     size = np.array([len(c.times) - 1.0 for c in every])
     lines = [
-        "| observed | ours | SEISMIC | SEISMIC calibrated | Szabo-Huberman | best before | ours better than SEISMIC "
-        "calibrated (95 %) | than Szabo-Huberman (95 %) | covered (80 %) |",
+        "| observed | ours | SEISMIC | SEISMIC calibrated | Szabo-Huberman | best before "
+        "| ours better than SEISMIC calibrated (95 %) | than Szabo-Huberman (95 %) | covered (80 %) |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, age in AGES.items():
@@ -76,7 +76,8 @@ def real(folder: Path) -> list[str]:
         medians = [np.median(e, axis=1).mean() for e in (ours, tuned, growth)]
         lines.append(
             f"| {name} | {medians[0]:.3f} | {np.median(np.abs(plain / size - 1)):.3f} | {medians[1]:.3f} | "
-            f"{medians[2]:.3f} | {BEST[name]:.3f} | {_gain(ours, tuned)} | {_gain(ours, growth)} | {inside.mean():.0%} |"
+            f"{medians[2]:.3f} | {BEST[name]:.3f} | {_gain(ours, tuned)} | {_gain(ours, growth)} "
+            f"| {inside.mean():.0%} |"
         )
     return lines
 
@@ -125,7 +126,8 @@ def weibo(path: Path) -> str:
     inside = ((size >= told[:, 0]) & (size <= told[:, 2])).mean()
     return (
         f"Weibo, {len(alive)} cascades alive at 1 h, each left out in turn: median error "
-        f"{np.median(np.abs(told[:, 1] / size - 1)):.3f} (Szabo-Huberman {np.median(np.abs(now * ratio / size - 1)):.3f}), "
+        f"{np.median(np.abs(told[:, 1] / size - 1)):.3f} (Szabo-Huberman "
+        f"{np.median(np.abs(now * ratio / size - 1)):.3f}), "
         f"{inside:.0%} covered."
     )
 
@@ -142,8 +144,8 @@ def simulated(runs: int = 500) -> list[str]:
             held += fit.low <= ratio <= fit.high
             done += 1
         lines.append(
-            f"Simulated, {kernel} memory, ratios 0.3 to 0.8, {done} runs of 300 time units: the 95 % interval of "
-            f"the branching ratio held the truth in {held / done:.1%} (aim: at least 93 %)."
+            f"Simulated, {kernel} memory, ratios 0.3 to 0.8, {done} runs of 300 time units: the 95 % "
+            f"interval of the branching ratio held the truth in {held / done:.1%} (aim: at least 93 %)."
         )
     return lines
 
@@ -221,8 +223,10 @@ def speed() -> Sequence[str]:
         against(hundred, 60_000.0, "exponential", "hawkesbook", 7),
         against(ten, 6_500.0, "power", "hawkes", 3),
         "",
-        f"10,000 cascades of {len(flat) / 1e4:.0f} acts on average, fitted at once on {os.cpu_count()} processors: "
-        f"{batch:.2f} s (aim: under 4 s). SEISMIC, 2,000 repeats: {call * 1e6:.0f} µs a call (aim: at most 150). The very "
+        f"10,000 cascades of {len(flat) / 1e4:.0f} acts on average, fitted at once on "
+        f"{os.cpu_count()} processors: "
+        f"{batch:.2f} s (aim: under 4 s). SEISMIC, 2,000 repeats: {call * 1e6:.0f} µs a call "
+        "(aim: at most 150). The very "
         f"first call on a machine compiles: {first}; later processes load it from the cache.",
     ]
 
@@ -241,8 +245,10 @@ def main() -> None:
     lines = ["# Cascades, measured", ""]
     if folder.is_dir():
         lines += [
-            "Final number of retweets (median absolute percentage error) from what was seen by an age; five folds, ten "
-            "shuffles, everything learned or tuned within the training folds. Best before: the best of four known "
+            "Final number of retweets (median absolute percentage error) from what was seen by an age; "
+            "five folds, ten "
+            "shuffles, everything learned or tuned within the training folds. Best before: the best of "
+            "four known "
             "methods on these and fifty like cascades.",
             "",
             *real(folder),

@@ -168,7 +168,8 @@ def main() -> None:
         "",
         *front,
         "",
-        f"Training took {taken:.0f} s; a forecast of 1,000 items {speed(model, full):.2f} s (aim: under 2 s).",
+        f"Training took {taken:.0f} s; a forecast of 1,000 items {speed(model, full):.2f} s "
+        "(aim: under 2 s).",
     ]
     print("\n".join(lines), flush=True)
     write(

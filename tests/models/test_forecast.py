@@ -6,11 +6,13 @@ import pytest
 from made_items import START, rising
 
 from analysis import train as training
+from analysis.charts import forecast as charts
 from analysis.checks.leak import no_leak
 from analysis.errors import UserError
-from analysis.models import forecast, growth, outlook, trees
+from analysis.models import forecast, growth, ledger, outlook, trees
 from analysis.models.features import features
 from analysis.models.tracks import from_readings
+from analysis.platforms import cards
 from analysis.store import Store
 from analysis.tables import FORECASTS, conform
 
@@ -163,3 +165,35 @@ def test_rising_items_are_forecast_and_nothing_is_said_where_nothing_rises(readi
         "no model is trained: run virality train",
     )
     assert outlook.rising({}, {}, moment).verdict == "nothing"
+
+
+def test_training_from_a_store_and_drawing_what_it_says(readings, tmp_path):
+    store = Store.open(tmp_path / "store")
+    few = readings[readings["item_id"] < "i00040"].assign(
+        platform="hackernews", observer="me", content_id="c", status="observed", reason=None, source="made"
+    )
+    store.append("readings", few)
+    moment = START + pd.Timedelta("40h")
+    done = training.train(store, moment)
+    assert "usual growth" in training.told(done)
+    assert training.train(store, moment)["hackernews"][1] == done["hackernews"][1]
+    with pytest.raises(UserError, match="reddit"):
+        training.train(store, only=["reddit"])
+    with pytest.raises(UserError, match="no moment"):
+        training.moment("yesterday-ish")
+    models = training.load(store, moment)
+    empty = [store.read(name) for name in ("events", "intervals")]
+    followed = outlook.follow(empty[0], store.read("readings", as_of=moment), empty[1], cards(), moment)
+    titles = pd.Series({"c": "<b>bold</b>"})
+    result = outlook.rising(followed, models, moment, titles)
+    assert set(result.table["basis"]) <= {"typical", "pooled"}
+    assert store.append(FORECASTS, result.extra["forecasts"]).new == len(result.table)
+    figure = charts.outlook(result, {"c": "&lt;b&gt;bold&lt;/b&gt;"}, "2x")
+    assert {trace.type for trace in figure.data} == {"scatter"}
+    assert "80 % interval" in figure.layout.meta["description"]
+    later = outlook.follow(empty[0], store.read("readings"), empty[1], cards())
+    judged = ledger.score(store.read(FORECASTS), later, few["observed_at"].max() + pd.Timedelta("3D"))
+    assert judged.verdict == "found"
+    assert "Median error" in charts.record(judged).layout.meta["description"]
+    nothing = outlook.rising({}, models, moment)
+    assert "No item has a forecast" in charts.outlook(nothing, {}).layout.meta["description"]

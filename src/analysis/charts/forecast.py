@@ -136,6 +136,10 @@ def record(result: Result) -> go.Figure:
             )
         last = part.iloc[-1]
         told.append(f"{platform}: off by {last['error']:.0%} in the week of {last['week']:%Y-%m-%d}")
+    edge = pd.Timedelta(days=7)  # a single week keeps days on its axis, not milliseconds
+    figure.update_xaxes(
+        range=[weekly["week"].min() - edge, weekly["week"].max() + edge], tickformat="%d %b %Y", nticks=8
+    )
     figure.update_yaxes(tickformat=".0%", rangemode="tozero", title="median error")
     subtitle = "solid: forecast; dotted: classical extrapolation of the same items; gap: nothing judged"
     return style.finish(

@@ -109,7 +109,7 @@ def rising(
     followed: Mapping[str, Followed],
     models: Mapping[str, Model],
     as_of: pd.Timestamp,
-    titles: Mapping[str, str] | None = None,
+    titles: Mapping[str, str] | pd.Series | None = None,
 ) -> Result:
     """Forecasts of every rising item at a moment.
 
@@ -167,7 +167,7 @@ def rising(
             parts.append(rows)
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     rows = rows.reindex(columns=[*FORECASTS.columns, "reason"])
-    return _told(rows, dict(titles or {}), sorted(followed), models, ahead, moment)
+    return _told(rows, {} if titles is None else dict(titles), sorted(followed), models, ahead, moment)
 
 
 def _live(tracks: Tracks, at: float) -> np.ndarray:
