@@ -67,8 +67,8 @@ def collect(
 
     Example: virality collect --watchlist data/watchlist.toml --dry-run
     """
+    from analysis.collect.watchlist import EXAMPLE, read
     from analysis.errors import UserError
-    from analysis.watchlist import EXAMPLE, read
 
     if example:
         typer.echo(EXAMPLE, nl=False)
@@ -76,8 +76,7 @@ def collect(
     if log not in ("text", "json"):
         raise UserError(f"--log {log!r}: expected text or json")
     from analysis import collect as collecting
-    from analysis import telling
-    from analysis.collect import sources
+    from analysis.collect import sources, telling
     from analysis.settings import settings
     from analysis.store import Store
 
@@ -125,7 +124,7 @@ def purge(
     Example: virality purge reddit
     """
     from analysis import purge as purging
-    from analysis import telling
+    from analysis.collect import telling
     from analysis.errors import UserError
     from analysis.store import Store
 
@@ -240,7 +239,9 @@ def import_log(
     site: Annotated[str, typer.Option(help="The site the logs are of, as https://example.com.")],
     format: Annotated[
         str | None,
-        typer.Option(help="combined, common, vhost, caddy, w3c, or the server's format string; by default found out."),
+        typer.Option(
+            help="combined, common, vhost, caddy, w3c, or the server's format string; by default found out."
+        ),
     ] = None,
     zone: Annotated[
         str | None, typer.Option(help="Time zone of times without an offset, as Europe/Berlin.")
