@@ -18,7 +18,7 @@ T = TypeVar("T")
 # What reading a file can end with, when it is cut short or its disk fails.
 BROKEN = (OSError, EOFError, zlib.error)
 # Rows handed on at once: enough for the store to be quick, few enough for little memory.
-ROWS = 32_768
+ROWS = 20_480
 
 
 @dataclass
