@@ -12,7 +12,7 @@ V := .venv
 BIN := $(V)/bin
 UV := $(BIN)/uv
 
-.PHONY: help env lock report test check lint format types architecture bench lab clean
+.PHONY: help env lock sample report lab test check format lint types architecture bench vendor clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,9 @@ bench: env sample  ## every benchmark; writes its figures into docs/figures and 
 	@for file in benchmarks/bench_*.py; do \
 	  echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py); done
 	$(BIN)/python -m benchmarks.document
+
+vendor: env  ## the referrer lists anew, from a folder: make vendor FROM=path/to/matomo/lists
+	$(BIN)/python -m analysis.traffic.vendor $(FROM)
 
 clean:  ## remove what was built (not the stores, not the environment)
 	rm -rf reports/site reports/runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
