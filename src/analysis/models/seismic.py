@@ -47,8 +47,8 @@ def infectiousness(
         Followers of each account.
     """
     window = min(max(at / 2.0, narrowest), widest)
-    until = np.searchsorted(times, at)  # acts before `at`
-    since = np.searchsorted(times, at - window)
+    until = int(np.searchsorted(times, at))  # acts before `at`
+    since = int(np.searchsorted(times, at - window))
     if until == 0:
         return 0.0
     if until - since < fewest:
