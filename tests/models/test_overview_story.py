@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from analysis.errors import UserError
-from analysis.models.counters import latest
+from analysis.models.counters import counters, latest
 from analysis.models.episodes import by_source, episodes, exposure
 from analysis.models.lead import lead, sign_test, span, wilson
 from analysis.models.overview import overview, period
@@ -16,7 +16,7 @@ from analysis.models.story import around, pick, story
 from analysis.models.unknowns import made_up, unknowns
 from analysis.models.viral import viral
 from analysis.simulate import END
-from analysis.tables import INTERVALS, empty
+from analysis.tables import CONTENT, EVENTS, INTERVALS, READINGS, empty
 from tests.models.worlds import BEGIN, at, found, known, made, stood
 
 MARCH = pd.Timestamp("2018-03-02", tz="UTC"), END
@@ -90,6 +90,15 @@ def test_intervals_and_tests_of_a_share():
         "3.0 days",
         "an unknown time",
     ]
+
+
+def test_nothing_at_all_has_the_columns_and_types_of_something():
+    result = lead(
+        made().events.head(0), counters(*(empty(t) for t in (CONTENT, EVENTS, READINGS, INTERVALS)), {})
+    )
+    assert result.verdict == "inconclusive"
+    assert result.table["at"].dtype == "datetime64[us, UTC]"
+    assert result.extra["pairs"].empty
 
 
 # -- what could not be known

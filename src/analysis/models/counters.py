@@ -79,7 +79,8 @@ def counters(
     parts = [_readings(readings), _binned(intervals), _acts(events)]
     found = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     if found.empty:
-        return pd.DataFrame(columns=COLUMNS).astype({"value": float, "born_known": bool})
+        times = dict.fromkeys(("born", "at"), "datetime64[us, UTC]")
+        return pd.DataFrame(columns=COLUMNS).astype({"value": float, "born_known": bool, **times})
     present = found.groupby("platform", observed=True)["metric"].unique()
     kept = {name: headline(name, metrics, cards) for name, metrics in present.items()}
     found = found[found["metric"] == found["platform"].map(kept)]

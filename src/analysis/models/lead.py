@@ -82,6 +82,7 @@ def lead(
     if contents is not None:
         table = table[table["content_id"].isin(contents)]
     table = table.sort_values(["at", "platform"], ignore_index=True)
+    table["at"] = pd.to_datetime(table["at"], utc=True)
     first = table.groupby("content_id")["at"].transform("min")
     table["after_hours"] = (table["at"] - first).dt.total_seconds() / 3600
     table["order"] = table.groupby("content_id").cumcount() + 1
