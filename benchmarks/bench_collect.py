@@ -24,11 +24,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from analysis.collect import collect
+from analysis.collect.watchlist import Watchlist
 from analysis.platforms import modules
 from analysis.platforms.card import Limit
 from analysis.platforms.pace import Clock
 from analysis.store import Store
-from analysis.watchlist import Watchlist
 
 FIGURES = Path(__file__).resolve().parents[1] / "docs" / "figures" / "collect.md"
 PLAIN, ARTICLES, VIDEOS = 800, 100, 100
