@@ -42,7 +42,9 @@ def test_it_begins_with_a_title_and_a_question(notebook: nbformat.NotebookNode):
     assert lines[0].startswith("# ")
     assert lines[1].endswith("?")
     assert lines[1].count("?") == 1
-    headings = [c for c in notebook.cells[1:] if c.cell_type == "markdown" and re.search(r"^# ", c.source, re.M)]
+    headings = [
+        c for c in notebook.cells[1:] if c.cell_type == "markdown" and re.search(r"^# ", c.source, re.M)
+    ]
     assert not headings
 
 
