@@ -107,7 +107,7 @@ DIFFERENT = [
     ["https://example.com/100%25", "https://example.com/100", "https://example.com/100%2525"],
     ["https://example.com/m/1", "https://example.com/1", "https://example.com/mobile/1", "https://example.com/app/1"],
     ["https://github.com/ann", "https://github.com/ann/amp"],
-    ["https://www.npmjs.com/package/some-long-name", "https://www.npmjs.com/package/some-long-name/amp"],
+    ["https://codeberg.org/some-long-name", "https://codeberg.org/some-long-name/amp"],
     ["https://en.wikipedia.org/wiki/C", "https://en.wikipedia.org/wiki/C%2B%2B", "https://en.wikipedia.org/wiki/C_Sharp", "https://de.wikipedia.org/wiki/C"],
     ["https://example.com/index", "https://example.com/", "https://example.com/index.html.gz", "https://example.com/index-of-things.html"],
     ["https://example.com/a.html", "https://example.com/a", "https://example.com/a.pdf"],
