@@ -258,3 +258,19 @@ def test_odd_series_in_which_nothing_happens(name):
     result = spikes.find(odd(name))
     assert result.verdict == "nothing", result.reason
     assert not spikes.score(odd(name))["alarm"].any()
+
+
+@pytest.mark.parametrize("weekday", range(7))
+def test_one_great_day_among_four_weeks_is_a_spike_and_not_its_weekdays_rhythm(weekday):
+    rng = np.random.default_rng(weekday)
+    start = pd.date_range("2026-03-01", periods=28 * 24, freq="h", tz="UTC")
+    day = 7 + weekday
+    value = rng.poisson(3.0, len(start)).astype(float)
+    after = np.arange(len(start)) - (24 * day + 8)
+    value += np.where(after >= 0, rng.poisson(1_400 * np.exp(-np.maximum(after, 0) / 6.0)), 0)
+    result = spikes.find(pd.DataFrame({"start": start, "value": value}), false_per_month=0.1 / 30)
+    assert result.verdict == "found"
+    assert len(result.table) == 1
+    row = result.table.iloc[0]
+    assert abs(row["onset"] - start[24 * day + 8]) <= HOUR
+    assert 0.9 < row["excess"] / value[24 * day + 8 :].sum() < 1.02

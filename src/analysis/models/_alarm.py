@@ -24,7 +24,7 @@ def detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, lis
     limit = threshold(grid.cadence, len(lengths), false_per_month / 2)
     known = grid.known
     y = np.where(known, grid.y, 0.0)
-    mask = np.ones(len(y))
+    mask = _ordinary_days(grid, beat)
     base: Baseline | None = None
     for cut in (2.5, 4.0, 6.0):
         base = baseline.learn(grid, beat, mask, cut, base)
@@ -32,6 +32,41 @@ def detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, lis
         mask = _learnable(found, beat, known, grid)
     assert base is not None
     return base, _merge(sorted(found), y - base.mu), height, tail
+
+
+def _ordinary_days(grid: Grid, beat: Rhythm) -> np.ndarray:
+    """1 where the first round may learn: not on days far above their neighbours and their weekday.
+
+    With a few weeks of data one great day is much of what its weekday's factor is learnt from: the
+    factor would follow it, and hide it. (A day of nothing pulls its factor down by its share at most.)
+    """
+    mask = np.ones(len(grid.t))
+    if beat.day[0] < 0:
+        return mask
+    known = grid.known
+    date = (grid.t - grid.t[0]) // DAY
+    came = np.bincount(date[known], grid.y[known])
+    seen = np.bincount(date[known], grid.width[known], minlength=len(came))
+    weekday = np.zeros(len(came), np.int64)
+    weekday[date] = beat.day
+    rate = np.divide(came, seen, out=np.full(len(came), np.nan), where=seen > 0)
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(rate, 7, constant_values=np.nan), 15)
+    level = (
+        np.nanmedian(near, axis=1)
+        if not np.isnan(near).all(1).any()
+        else np.full(len(rate), np.nanmedian(rate))
+    )
+    usual = level * seen
+    far = np.log((came + 1.0) / (usual + 1.0))
+    far[seen == 0] = np.nan
+    for day in range(7):
+        same = weekday == day
+        if (~np.isnan(far[same])).sum() >= 3:
+            far[same] -= np.nanmedian(far[same])
+    spread = 1.4826 * np.nanmedian(np.abs(far)) + 1.0 / np.sqrt(usual + 1.0)
+    out = np.nan_to_num(far / spread) > 6.0
+    mask[out[date]] = 0.0
+    return mask if mask[known].mean() >= 0.5 else np.ones(len(grid.t))
 
 
 def _learnable(found: list[Stretch], beat: Rhythm, known: np.ndarray, grid: Grid) -> np.ndarray:
