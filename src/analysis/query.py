@@ -90,6 +90,19 @@ def new_rows(table: Table, rows: pa.Table, files: list[str]) -> np.ndarray:
     return connection.sql(sql).to_arrow_table()["position"].to_numpy()
 
 
+def better_contents(rows: pa.Table, files: list[str]) -> pa.Table:
+    """The contents whose title or publication time the files lack and the rows know."""
+    rows = rows.take(pa.array(_first_of_each(rows, ("content_id",))))
+    connection = _searcher().cursor()
+    connection.register("batch", rows)
+    lacking = " or ".join(
+        f"(known.{name} is null and batch.{name} is not null)" for name in ("title", "published_at")
+    )
+    known = f"read_parquet({quoted(files)}) known on batch.content_id = known.content_id"
+    better = connection.sql(f"select batch.* from batch join {known} where {lacking}").to_arrow_table()
+    return better.cast(rows.schema)
+
+
 def _first_of_each(rows: pa.Table, key: tuple[str, ...]) -> np.ndarray:
     """Positions of the first row of each key.
 

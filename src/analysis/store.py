@@ -25,7 +25,7 @@ import pandas as pd
 
 from analysis.arrow import schema, to_arrow, to_pandas
 from analysis.errors import UserError
-from analysis.query import TIMES, conditions, connect, moment, new_rows, quoted
+from analysis.query import TIMES, better_contents, conditions, connect, moment, new_rows, quoted
 from analysis.settings import settings
 from analysis.tables import CONTENT, STORED, TABLES, Batch, Table
 
@@ -275,22 +275,11 @@ class Store:
 
     def _fill(self, rows: pa.Table) -> None:
         """Give known contents the title or publication time that was unknown until now."""
-        known = self.read(
-            CONTENT, ["content_id", "title", "published_at"], content_id=rows["content_id"].to_pylist()
-        )
-        lacking = known[known["title"].isna() | known["published_at"].isna()]
-        if lacking.empty:
+        better = better_contents(rows, self._files(CONTENT))
+        if better.num_rows == 0:
             return
-        better = to_pandas(rows, CONTENT).drop_duplicates("content_id").merge(lacking, on="content_id")
-        better = better[
-            (better["title_y"].isna() & better["title_x"].notna())
-            | (better["published_at_y"].isna() & better["published_at_x"].notna())
-        ]
-        if better.empty:
-            return
-        better = better.rename(columns={"title_x": "title", "published_at_x": "published_at"})
         self._existing(CONTENT).merge(
-            to_arrow(better[CONTENT.columns], CONTENT),
+            better,
             "t.content_id = s.content_id",
             source_alias="s",
             target_alias="t",
