@@ -54,7 +54,7 @@ class World:
             list(paths), site, now, self.folder / "ledger", stored, threads=2, **options
         ) as found:  # type: ignore[arg-type]
             self.store.append("content", found.content)
-            self.new = self.store.append("intervals", found.intervals).new
+            self.new = sum(self.store.append("intervals", table).new for table in found.intervals)
         return found
 
     def rows(self, metric: str | None = None) -> pd.DataFrame:

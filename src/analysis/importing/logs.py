@@ -5,21 +5,24 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from analysis.errors import UserError
 from analysis.models.counters import latest
-from analysis.store import Store
+from analysis.store import Appended, Store
 from analysis.traffic import logs
 from analysis.traffic.exposure import RULES
 from analysis.traffic.lines import FileReport
 
-PART = 300_000
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,7 @@ def import_logs(
     now = datetime.now(UTC)
     with logs.reading(paths, site, now, folder, stored, format, zone) as found:
         store.append("content", found.content)
-        # in parts: what the store needs to look keys up grows with the rows
-        parts = range(0, found.intervals.num_rows, PART)
-        new = sum(
-            store.append("intervals", found.intervals.slice(at, PART), fresh=found.fresh).new for at in parts
-        )
+        new = _append(store, found.intervals, found.fresh)
         aside = None
         if len(found.set_aside):
             aside = folder / f"refused-{now:%Y%m%dT%H%M%S}.csv"
@@ -95,6 +94,20 @@ def import_logs(
     for file in found.files:
         refused.update(file.refused)
     return Imported(found.files, refused, new, aside, found.totals)
+
+
+def _append(store: Store, tables: Iterator[pa.Table], fresh: bool) -> int:
+    """How many rows were new; one table is written while the next is made."""
+    new = 0
+    with ThreadPoolExecutor(1) as writer:
+        writing: Future[Appended] | None = None
+        for table in tables:
+            if writing:
+                new += writing.result().new
+            writing = writer.submit(store.append, "intervals", table, fresh=fresh)
+        if writing:
+            new += writing.result().new
+    return new
 
 
 def watch(

@@ -4,8 +4,9 @@ forgotten."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,10 +40,13 @@ MOST_QUIET = 2_000_000  # rows that one import may spend on quiet hours
 
 @dataclass(frozen=True)
 class Settled:
-    """Rows for the store, and totals of the page views that came with this import's days."""
+    """Rows for the store, and totals of the page views that came with this import's days.
+
+    The tables of ``intervals`` are made one by one as they are taken.
+    """
 
     content: pd.DataFrame
-    intervals: pa.Table
+    intervals: Iterator[pa.Table]
     totals: dict[str, int]
 
 
@@ -72,22 +76,14 @@ def settle(
     now = count(gathered, what.meaning, DIRECT_NUMBER, INTERNAL_NUMBER, len(what.sources), reader.threads)
     late = np.isin(now.hour // 24, book.closed)
     partial_hours = {book.first // 3600, book.newest // 3600}
-    table = _changes(book, now, late, what, partial_hours, strings, stamp)
-    if late.any():
-        table = _with_late(table, now, late, what, stored, stamp)
+    changes = _changes(book, now, late, what, partial_hours, stamp)
+    others = [_late(now, late, what, stored, stamp)] if late.any() else []
     before = set(book.hours)
     _add_hours(book, reader, now, late)
     hours = _hours(book, reader, partial_hours)
-    table = _with_hours(table, book, hours, strings, partial_hours, stamp)
-    table = _with_quiet(
-        table,
-        book,
-        now,
-        what,
-        [h for h in hours if h not in before or h in book.partial],
-        partial_hours,
-        stamp,
-    )
+    others.append(_root(book, hours, strings, partial_hours, stamp))
+    unsaid = [hour for hour in hours if hour not in before or hour in book.partial]
+    others += _quiet(book, now, what, unsaid, partial_hours, stamp)
     book.partial = sorted(partial_hours)
     _close(book, gathered, now, what, strings, salts, partial_hours)
     pages = np.unique(now.page)
@@ -95,7 +91,7 @@ def settle(
         [what.pages[page] for page in pages.tolist()] + [strings.root], columns=["url", "content_id", "site"]
     )
     totals = dict(zip(COLUMNS, now.counts.sum(axis=0, dtype=np.int64).tolist(), strict=True))
-    return Settled(content, table, totals)
+    return Settled(content, chain(changes, others), totals)
 
 
 def _gather(book: Ledger, reader: Reader, strings: Strings) -> Views:
@@ -138,9 +134,8 @@ def _changes(
     late: np.ndarray,
     what: Classified,
     partial_hours: set[int],
-    strings: Strings,
     stamp: Stamp,
-) -> pa.Table:
+) -> Iterator[pa.Table]:
     """Rows of the cells that are new or differ from what was written when their day was last counted."""
     ids = [page.content_id for page in what.pages]
     hour, page, source, counts = (column[~late] for column in (now.hour, now.page, now.source, now.counts))
@@ -190,8 +185,7 @@ def _changes(
     )
 
 
-def _with_late(
-    table: pa.Table,
+def _late(
     now: Cells,
     late: np.ndarray,
     what: Classified,
@@ -203,8 +197,6 @@ def _with_late(
     The day's hashes are gone, so a visitor that both parts saw counts in both: at most one visit more
     for each visit under way where the parts meet.
     """
-    import pyarrow as pa
-
     hour, page, source, counts = (column[late] for column in (now.hour, now.page, now.source, now.counts))
     cell, column = np.nonzero(counts)
     new = pd.DataFrame(
@@ -226,14 +218,13 @@ def _with_late(
     both = new.merge(known[[*key, "value", "partial"]], on=key, how="left", suffixes=("", "_known"))
     value = both["value"] + both["value_known"].fillna(0)
     codes = {name: pd.factorize(both[name]) for name in key[1:]}
-    more = tabulate.rows(
+    return tabulate.rows(
         both["hour"].to_numpy(),
         *((list(codes[n][1]), codes[n][0]) for n in ("content_id", "platform", "metric")),
         value.to_numpy(),
         both["partial"].eq(True).to_numpy(),
         *stamp,
     )
-    return pa.concat_tables([table, more])
 
 
 def _add_hours(book: Ledger, reader: Reader, now: Cells, late: np.ndarray) -> None:
@@ -262,34 +253,27 @@ def _hours(book: Ledger, reader: Reader, partial_hours: set[int]) -> list[int]:
     return sorted(hours)
 
 
-def _with_hours(
-    table: pa.Table, book: Ledger, hours: list[int], strings: Strings, partial_hours: set[int], stamp: Stamp
+def _root(
+    book: Ledger, hours: list[int], strings: Strings, partial_hours: set[int], stamp: Stamp
 ) -> pa.Table:
-    import pyarrow as pa
-
     counts = np.array([book.hours[hour] for hour in hours], np.int64).reshape(-1, 8)
     partial = np.isin(hours, list(partial_hours))
-    return pa.concat_tables(
-        [table, tabulate.totals(hours, counts, partial, strings.root.content_id, HOURLY, stamp)]
-    )
+    return tabulate.totals(hours, counts, partial, strings.root.content_id, HOURLY, stamp)
 
 
-def _with_quiet(
-    table: pa.Table,
+def _quiet(
     book: Ledger,
     now: Cells,
     what: Classified,
     hours: list[int],
     partial_hours: set[int],
     stamp: Stamp,
-) -> pa.Table:
+) -> list[pa.Table]:
     """Quiet hours of followed pages as direct visits, 0.
 
     A model that sees one page's rows cannot see that the site's log was read: without these rows its
     quiet hours would be unknown. Followed is a page that had a visit an hour for a day, once.
     """
-    import pyarrow as pa
-
     visits = np.bincount(now.page, now.counts[:, VISITS], len(what.pages))
     followed = set(book.followed)
     for page in np.argsort(-visits, kind="stable").tolist():
@@ -298,7 +282,7 @@ def _with_quiet(
         followed.add(what.pages[page].url)
     book.followed = sorted(followed)
     if not hours or not followed:
-        return table
+        return []
     numbers = {page.url: number for number, page in enumerate(what.pages)}
     urls = [url for url in book.followed if url in numbers]
     pages = [
@@ -334,7 +318,7 @@ def _with_quiet(
         np.isin(hour, list(partial_hours)),
         *stamp,
     )
-    return pa.concat_tables([table, rows])
+    return [rows]
 
 
 def _close(

@@ -38,11 +38,14 @@ Stored = Callable[[pd.Timestamp, pd.Timestamp], pd.DataFrame]
 
 @dataclass
 class LogImport:
-    """What an import brings: rows for content and intervals, refused lines, and an account of each file."""
+    """What an import brings: rows for content and intervals, refused lines, and an account of each file.
+
+    The tables of ``intervals`` are made one by one as they are taken.
+    """
 
     observer: str
     content: pd.DataFrame
-    intervals: pa.Table
+    intervals: Iterator[pa.Table]
     set_aside: pd.DataFrame
     files: list[FileReport]
     totals: dict[str, int]

@@ -192,9 +192,15 @@ def of_tags(query: str) -> str | None:
     return found or SITE
 
 
-def of_agent(agent: str) -> str | None:
-    """The network whose own in-app browser this is; None for every other browser."""
-    for pattern, name in lists().apps:
-        if pattern.search(agent):
-            return name
-    return None
+def of_agents(agents: list[str]) -> list[str | None]:
+    """Of each agent, the network whose own in-app browser it is; None for every other browser."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    apps = lists().apps
+    any_app = "|".join(pattern.pattern for pattern, _ in apps)
+    maybe = pc.match_substring_regex(pa.array(agents, pa.string()), any_app).to_pylist()
+    return [
+        next((name for pattern, name in apps if pattern.search(agent)), None) if likely else None
+        for agent, likely in zip(agents, maybe, strict=True)
+    ]

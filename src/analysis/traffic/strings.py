@@ -117,7 +117,7 @@ class Strings:
         agents = [_agent(text) for text in self.agents.texts]
         machine = np.where(machines.crawlers(agents), CRAWLER, 0)
         machine[[text.strip() in ("", "-") for text in agents]] = NO_AGENT
-        app = np.fromiter((source(referrers.of_agent(text)) for text in agents), np.int64, len(agents))
+        app = np.fromiter(map(source, referrers.of_agents(agents)), np.int64, len(agents))
         return Classified(Meaning(page, tag, came, spam, machine, app), pages, sources)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HOUR_US = 3600 * 1_000_000
+PART = 300_000
 
 
 def rows(
@@ -35,11 +37,6 @@ def rows(
     def text(values: tuple[list[str], np.ndarray]) -> pa.Array:
         return pa.array(values[0], pa.string()).take(pa.array(values[1]))
 
-    def same(value: str) -> pa.Array:
-        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int8)), pa.array([value])).cast(
-            pa.string()
-        )
-
     return pa.table(
         {
             "platform": text(platform),
@@ -48,12 +45,12 @@ def rows(
             "start": pa.array(start).cast(time),
             "end": pa.array(start + HOUR_US).cast(time),
             "observed_at": pa.array(np.full(count, observed_us)).cast(time),
-            "observer": same(observer),
+            "observer": pa.repeat(observer, count),
             "value": pa.array(value.astype(float)),
-            "status": same("observed"),
+            "status": pa.repeat("observed", count),
             "reason": pa.nulls(count, pa.string()),
             "partial": pa.array(partial.astype(bool)),
-            "source": same(source),
+            "source": pa.repeat(source, count),
         }
     )
 
@@ -69,18 +66,23 @@ def cells(
     sources: list[str],
     columns: tuple[str, ...],
     stamp: tuple[int, str, str],
-) -> pa.Table:
-    """A row for each cell and column that is to be written (``written``, of the shape of ``counts``)."""
-    column, cell = np.nonzero(written.T)  # by metric, then as the cells come: what compresses best
-    return rows(
-        hour[cell],
-        (ids, page[cell]),
-        (sources, source[cell]),
-        (list(columns), column),
-        counts[cell, column],
-        partial[cell],
-        *stamp,
-    )
+) -> Iterator[pa.Table]:
+    """A row for each cell and column that is to be written (``written``, of the shape of ``counts``).
+
+    Tables of at most ``PART`` rows, each made when it is asked for.
+    """
+    columns_of, cells_of = np.nonzero(written.T)  # by metric, then as the cells come: what compresses best
+    for at in range(0, len(cells_of), PART):
+        column, cell = columns_of[at : at + PART], cells_of[at : at + PART]
+        yield rows(
+            hour[cell],
+            (ids, page[cell]),
+            (sources, source[cell]),
+            (list(columns), column),
+            counts[cell, column],
+            partial[cell],
+            *stamp,
+        )
 
 
 def totals(

@@ -80,43 +80,66 @@ class Cells:
 
 
 @njit(nogil=True, cache=True)
-def _by_visitor(visitor, time, part, parts):
-    """The order that brings each visitor's views together, in time; equal times keep their order.
+def _keys(visitor, part, parts, bits):
+    """Of one ``part`` of all hashes: the hash with its last ``bits`` replaced by where it stands.
 
-    A counting sort by sixteen bits of the hash, then an insertion sort in each small bucket. Only
-    visitors of one ``part`` of all hashes: parts can be counted side by side.
+    Parts can be counted side by side.
     """
     low, high = np.uint64(65536 * part // parts), np.uint64(65536 * (part + 1) // parts)
-    starts = np.zeros(65537, np.int64)
+    n = 0
     for i in range(len(visitor)):
-        bucket = visitor[i] >> np.uint64(48)
-        if low <= bucket < high:
-            starts[bucket + np.uint64(1)] += 1
-    for i in range(65536):
-        starts[i + 1] += starts[i]
-    at = starts.copy()
-    order = np.empty(starts[65536], np.int64)
+        n += low <= visitor[i] >> np.uint64(48) < high
+    keys = np.empty(n, np.uint64)
+    n = 0
     for i in range(len(visitor)):
-        bucket = visitor[i] >> np.uint64(48)
-        if low <= bucket < high:
-            order[at[bucket]] = i
-            at[bucket] += 1
-    for bucket in range(np.int64(low), np.int64(high)):
-        first, last = starts[bucket], starts[bucket + 1]
-        if last - first > 400:  # one visitor's thousands would take insertion squared
-            many = order[first:last]
+        if low <= visitor[i] >> np.uint64(48) < high:
+            keys[n] = visitor[i] >> bits << bits | np.uint64(i)
+            n += 1
+    return keys
+
+
+@njit(nogil=True, cache=True)
+def _settle(keys, visitor, time, bits):
+    """Sorted keys as the order of views by visitor, then time; equal times keep their order.
+
+    Sorted they stand as in the file, and a file is nearly in the order of time: what is left to do
+    is an insertion here and there, and to tell apart visitors that are alike in all but the last bits.
+    """
+    order = np.empty(len(keys), np.int64)
+    mask = (np.uint64(1) << bits) - np.uint64(1)
+    for i in range(len(keys)):
+        order[i] = np.int64(keys[i] & mask)
+    first = 0
+    while first < len(keys):
+        last = first + 1
+        moves = 0
+        while last < len(keys) and keys[last] >> bits == keys[first] >> bits:
+            this = order[last]
+            v, t = visitor[this], time[this]
+            j = last - 1
+            while moves < 1 << 16 and j >= first:
+                other = order[j]
+                if visitor[other] < v or (visitor[other] == v and time[other] <= t):
+                    break
+                order[j + 1] = other
+                j -= 1
+                moves += 1
+            order[j + 1] = this
+            last += 1
+        if moves >= 1 << 16:  # files in no order: one visitor's thousands would take insertion squared
+            many = np.sort(order[first:last])
             many = many[np.argsort(time[many], kind="mergesort")]
             order[first:last] = many[np.argsort(visitor[many], kind="mergesort")]
-            continue
-        for i in range(first + 1, last):
-            this = order[i]
-            v, t = visitor[this], time[this]
-            j = i - 1
-            while j >= first and (visitor[order[j]] > v or (visitor[order[j]] == v and time[order[j]] > t)):
-                order[j + 1] = order[j]
-                j -= 1
-            order[j + 1] = this
+        first = last
     return order
+
+
+def _by_visitor(visitor: np.ndarray, time: np.ndarray, part: int, parts: int) -> np.ndarray:
+    """The order that brings each visitor's views together, in time; only visitors of one part."""
+    bits = np.uint64(len(visitor).bit_length())
+    keys = _keys(visitor, part, parts, bits)
+    keys.sort()
+    return _settle(keys, visitor, time, bits)
 
 
 @njit(nogil=True, cache=True)
@@ -231,6 +254,23 @@ def _count(
     return n
 
 
+@njit(nogil=True, cache=True)
+def _tally(codes, columns):
+    """How often each column of each cell stands in sorted codes."""
+    n = 0
+    for i in range(len(codes)):
+        n += i == 0 or codes[i] // WIDTH != codes[i - 1] // WIDTH
+    cell = np.empty(n, np.int64)
+    counts = np.zeros((n, columns), np.int32)
+    n = -1
+    for i in range(len(codes)):
+        if i == 0 or codes[i] // WIDTH != codes[i - 1] // WIDTH:
+            n += 1
+            cell[n] = codes[i] // WIDTH
+        counts[n, codes[i] % WIDTH] += 1
+    return cell, counts
+
+
 def count(
     views: Views, meaning: Meaning, direct: int, internal: int, sources: int, threads: int = 1
 ) -> Cells:
@@ -281,13 +321,7 @@ def count(
         with ThreadPoolExecutor(threads) as pool:
             codes = np.concatenate(list(pool.map(work, range(threads))))
         codes.sort()
-    first = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]])) if len(codes) else codes
-    number = np.diff(np.append(first, len(codes)))
-    cell, column = np.divmod(codes[first], WIDTH)
-    begins = np.concatenate([[True], cell[1:] != cell[:-1]]) if len(cell) else np.zeros(0, bool)
-    counts = np.zeros((int(begins.sum()), len(COLUMNS)), np.int32)
-    counts[np.cumsum(begins) - 1, column] = number
     # page, source, hour: neighbours are alike, which is what columns compress by
-    rest, hour = np.divmod(cell[begins], HOURS)
-    page, source = np.divmod(rest, sources)
-    return Cells(hour, page, source, counts)
+    cell, counts = _tally(codes, len(COLUMNS))
+    page, source = np.divmod(cell // HOURS, sources)
+    return Cells(cell % HOURS, page, source, counts)
