@@ -9,7 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from analysis.traffic.hashes import find, hash_of, mix
 from analysis.traffic.raw import byte_at, first_set, has, word_at
+from analysis.traffic.values import clf, clock_of, date_of, iso, number_of, two
 
 # what a field holds
 SKIP, ADDRESS, CLF_TIME, REQUEST, STATUS, REFERRER, AGENT, HOST = range(8)
@@ -41,181 +43,6 @@ QUARTER, ALL_LINES, ERROR, METHOD_OTHER, MALFORMED, ASSET, VIEWS = range(7)
 ENDS, BAD, LONG, EMPTY, START = 100, 200, 1, 2, 3
 LONGEST = 1 << 20
 QUOTES, NEWLINES, SLASHES = (np.uint64(byte * 0x0101010101010101) for byte in (34, 10, 92))
-
-
-@njit(cache=True)
-def _rehash(keys, ids, new_keys, new_ids):
-    mask = np.uint64(len(new_keys) - 1)
-    for i in range(len(keys)):
-        if ids[i] >= 0:
-            slot = keys[i] & mask
-            while new_ids[slot] >= 0:
-                slot = (slot + np.uint64(1)) & mask
-            new_keys[slot] = keys[i]
-            new_ids[slot] = ids[i]
-
-
-@njit(cache=True)
-def _mix(h):
-    h ^= h >> np.uint64(33)
-    h *= np.uint64(0xFF51AFD7ED558CCD)
-    h ^= h >> np.uint64(33)
-    h *= np.uint64(0xC4CEB9FE1A85EC53)
-    h ^= h >> np.uint64(33)
-    return h
-
-
-@njit(cache=True)
-def _hash(base, start, stop, seed, multiplier):
-    """Eight bytes a step: a multiplication waits for the one before it."""
-    h = seed
-    i = base + np.uint64(start)
-    last = base + np.uint64(stop)
-    while i + np.uint64(8) <= last:
-        h = (h ^ word_at(i)) * multiplier
-        h ^= h >> np.uint64(29)
-        i += np.uint64(8)
-    while i < last:
-        h = (h ^ np.uint64(byte_at(i))) * multiplier
-        i += np.uint64(1)
-    return _mix(h ^ np.uint64(stop - start))
-
-
-@njit(cache=True)
-def _find(keys, ids, h):
-    """The slot that holds this hash, or the empty one where it belongs."""
-    mask = np.uint64(len(keys) - 1)
-    slot = h & mask
-    while ids[slot] >= 0 and keys[slot] != h:
-        slot = (slot + np.uint64(1)) & mask
-    return slot
-
-
-@njit(cache=True)
-def _two(buf, i):
-    a, b = np.int64(buf[i]) - 48, np.int64(buf[i + 1]) - 48
-    if a < 0 or a > 9 or b < 0 or b > 9:
-        return np.int64(-1000000)
-    return a * 10 + b
-
-
-@njit(cache=True)
-def _days(year, month, day):
-    """Days from 1970-01-01 in the proleptic Gregorian calendar (Hinnant's days_from_civil)."""
-    y = year - (month <= 2)
-    era = y // 400
-    yoe = y - era * 400
-    doy = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-    return era * 146097 + yoe * 365 + yoe // 4 - yoe // 100 + doy - 719468
-
-
-@njit(cache=True)
-def _valid_date(year, month, day):
-    if month < 1 or month > 12 or day < 1 or day > 31 or year < 1970 or year > 2148:
-        return False
-    if day > 30 and (month == 4 or month == 6 or month == 9 or month == 11):
-        return False
-    if month == 2:
-        leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-        return day <= (29 if leap else 28)
-    return True
-
-
-@njit(cache=True)
-def _clock(buf, i):
-    """HH:MM:SS as seconds, or negative."""
-    if buf[i + 2] != 58 or buf[i + 5] != 58:
-        return np.int64(-1)
-    h, m, s = _two(buf, i), _two(buf, i + 3), _two(buf, i + 6)
-    if h < 0 or m < 0 or s < 0 or h > 23 or m > 59 or s > 60:
-        return np.int64(-1)
-    return h * 3600 + m * 60 + s
-
-
-@njit(cache=True)
-def _offset(buf, i, stop):
-    """+HHMM, +HH:MM or Z as seconds; a million when it is none of them."""
-    if i < stop and buf[i] == 90:
-        return np.int64(0)
-    if stop - i < 5 or (buf[i] != 43 and buf[i] != 45):
-        return np.int64(1000000)
-    colon = 1 if buf[i + 3] == 58 else 0
-    if stop - i < 5 + colon:
-        return np.int64(1000000)
-    h, m = _two(buf, i + 1), _two(buf, i + 3 + colon)
-    if h < 0 or m < 0 or h > 15 or m > 59:
-        return np.int64(1000000)
-    seconds = h * 3600 + m * 60
-    return -seconds if buf[i] == 45 else seconds
-
-
-@njit(cache=True)
-def _month(buf, i):
-    a, b, c = buf[i] | 32, buf[i + 1] | 32, buf[i + 2] | 32
-    months = b"janfebmaraprmayjunjulaugsepoctnovdec"
-    for m in range(12):
-        if a == months[m * 3] and b == months[m * 3 + 1] and c == months[m * 3 + 2]:
-            return m + 1
-    return 0
-
-
-@njit(cache=True)
-def _clf(buf, i, stop):
-    """02/Mar/2026:00:00:00 +0000 as UTC seconds, or negative."""
-    if stop - i < 26 or buf[i + 2] != 47 or buf[i + 6] != 47 or buf[i + 11] != 58:
-        return np.int64(-1)
-    day, month, year = _two(buf, i), _month(buf, i + 3), _two(buf, i + 7) * 100 + _two(buf, i + 9)
-    clock, offset = _clock(buf, i + 12), _offset(buf, i + 21, stop)
-    if not _valid_date(year, month, day) or clock < 0 or offset == 1000000:
-        return np.int64(-1)
-    return _days(year, month, day) * 86400 + clock - offset
-
-
-@njit(cache=True)
-def _date(buf, i, stop):
-    """2026-03-02 as seconds, or negative."""
-    if stop - i < 10 or buf[i + 4] != 45 or buf[i + 7] != 45:
-        return np.int64(-1)
-    year, month, day = _two(buf, i) * 100 + _two(buf, i + 2), _two(buf, i + 5), _two(buf, i + 8)
-    if not _valid_date(year, month, day):
-        return np.int64(-1)
-    return _days(year, month, day) * 86400
-
-
-@njit(cache=True)
-def _iso(buf, i, stop, naive):
-    """2026-03-02T00:00:00[.123][+01:00] as UTC seconds, or negative."""
-    date = _date(buf, i, stop)
-    if date < 0 or stop - i < 19:
-        return np.int64(-1)
-    clock = _clock(buf, i + 11)
-    if clock < 0:
-        return np.int64(-1)
-    i += 19
-    if i < stop and buf[i] == 46:
-        i += 1
-        while i < stop and 48 <= buf[i] <= 57:
-            i += 1
-    if naive:
-        return date + clock
-    offset = _offset(buf, i, stop)
-    return np.int64(-1) if offset == 1000000 else date + clock - offset
-
-
-@njit(cache=True)
-def _number(buf, i, stop):
-    """Leading digits as a number (a fraction is cut off), or negative."""
-    if i >= stop:
-        return np.int64(-1)
-    value = np.int64(0)
-    digits = 0
-    while i < stop and 48 <= buf[i] <= 57 and digits < 17:
-        value = value * 10 + (np.int64(buf[i]) - 48)
-        i += 1
-        digits += 1
-    if digits == 0 or (i < stop and buf[i] != 46):
-        return np.int64(-1)
-    return value
 
 
 @njit(nogil=True, cache=True)
@@ -356,17 +183,17 @@ def _scan(
                             word_at(p + np.uint64(18)) >> np.uint64(16) == offset_word
                             and byte_at(p + np.uint64(14)) == 58
                         ):
-                            minute, second = _two(buf, f0 + 15), _two(buf, f0 + 18)
+                            minute, second = two(buf, f0 + 15), two(buf, f0 + 18)
                     if 0 <= minute < 60 and 0 <= second < 61 and byte_at(p + np.uint64(17)) == 58:
                         t = hour_start + minute * 60 + second
                     else:
-                        t = _clf(buf, f0, f1)
+                        t = clf(buf, f0, f1)
                         if t < 0:
                             why = BAD + code
                         elif f1 - f0 == 26:
                             day_word, hour_word = word_at(p), word_at(p + np.uint64(6))
                             offset_word = word_at(p + np.uint64(18)) >> np.uint64(16)
-                            hour_start = t - _two(buf, f0 + 15) * 60 - _two(buf, f0 + 18)
+                            hour_start = t - two(buf, f0 + 15) * 60 - two(buf, f0 + 18)
                 elif code == REQUEST:
                     m0 = f0
                     j = f0
@@ -390,7 +217,7 @@ def _scan(
                         else:
                             g1 = f1
                 elif code == STATUS:
-                    status = _number(buf, f0, f1)
+                    status = number_of(buf, f0, f1)
                     if status < 100 or status > 599 or f1 - f0 != 3:  # noqa: SIM102
                         # some servers write 000 for a connection that closed early
                         if not (f1 - f0 == 3 and status == 0) and not (f1 - f0 == 1 and buf[f0] == 45):
@@ -410,23 +237,23 @@ def _scan(
                     if q1 - q0 == 1 and buf[q0] == 45:
                         q1 = q0
                 elif code == DATE:
-                    date = _date(buf, f0, f1)
+                    date = date_of(buf, f0, f1)
                     if date < 0:
                         why = BAD + code
                 elif code == CLOCK:
-                    clock = _clock(buf, f0) if f1 - f0 >= 8 else np.int64(-1)
+                    clock = clock_of(buf, f0) if f1 - f0 >= 8 else np.int64(-1)
                     if clock < 0:
                         why = BAD + code
                 elif code == ISO_TIME:
-                    t = _iso(buf, f0, f1, naive)
+                    t = iso(buf, f0, f1, naive)
                     if t < 0:
                         why = BAD + code
                 elif code == EPOCH:
-                    t = _number(buf, f0, f1)
+                    t = number_of(buf, f0, f1)
                     if t < 0 or t >= 5632000000:
                         why = BAD + code
                 elif code == EPOCH_MS:
-                    t = _number(buf, f0, f1)
+                    t = number_of(buf, f0, f1)
                     t = t // 1000 if t >= 0 else t
                     if t < 0 or t >= 5632000000:
                         why = BAD + code
@@ -470,12 +297,12 @@ def _scan(
         elif not (200 <= status < 300 or status == 304):
             runs[run, ERROR] += 1
         else:
-            h = _hash(base, g0, g1, np.uint64(3), multiplier)
+            h = hash_of(base, g0, g1, np.uint64(3), multiplier)
             if h1 > h0:
-                h ^= _hash(base, h0, h1, np.uint64(4), multiplier)
+                h ^= hash_of(base, h0, h1, np.uint64(4), multiplier)
             if q1 > q0:
-                h ^= _hash(base, q0, q1, np.uint64(5), multiplier)
-            slot = _find(t_keys, t_ids, h)
+                h ^= hash_of(base, q0, q1, np.uint64(5), multiplier)
+            slot = find(t_keys, t_ids, h)
             if t_ids[slot] < 0:
                 t_keys[slot], t_ids[slot] = h, t_count + nt
                 t_new[nt, 0], t_new[nt, 1], t_new[nt, 2] = g0, g1, h0
@@ -487,16 +314,16 @@ def _scan(
             runs[run, VIEWS] += 1
             target[n] = t_ids[slot]
             time[n] = t
-            h = _hash(base, a0, a1, np.uint64(1), multiplier)
-            slot = _find(a_keys, a_ids, h)
+            h = hash_of(base, a0, a1, np.uint64(1), multiplier)
+            slot = find(a_keys, a_ids, h)
             if a_ids[slot] < 0:
                 a_keys[slot], a_ids[slot] = h, a_count + na
                 a_new[na, 0], a_new[na, 1] = a0, a1
                 na += 1
             agent[n] = a_ids[slot]
-            visitor[n] = _mix(_hash(base, ip0, ip1, salts[t // 86400], multiplier) ^ h)
-            h = _hash(base, r0, r1, np.uint64(2), multiplier)
-            slot = _find(r_keys, r_ids, h)
+            visitor[n] = mix(hash_of(base, ip0, ip1, salts[t // 86400], multiplier) ^ h)
+            h = hash_of(base, r0, r1, np.uint64(2), multiplier)
+            slot = find(r_keys, r_ids, h)
             if r_ids[slot] < 0:
                 r_keys[slot], r_ids[slot] = h, r_count + nr
                 r_new[nr, 0], r_new[nr, 1] = r0, r1

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from analysis.traffic.hashes import rehash
 from analysis.traffic.kernel import (
     ADDRESS,
     AGENT,
@@ -52,7 +53,6 @@ from analysis.traffic.kernel import (
     STATUS,
     TARGET,
     VIEWS,
-    _rehash,
     _scan,
 )
 
@@ -117,7 +117,7 @@ class Interned:
         keys, ids = self.keys, self.ids
         self.keys = np.zeros(len(keys) * 4, np.uint64)
         self.ids = np.full(len(keys) * 4, -1, np.int32)
-        _rehash(keys, ids, self.keys, self.ids)
+        rehash(keys, ids, self.keys, self.ids)
 
 
 @dataclass

@@ -10,7 +10,8 @@ import numpy as np
 
 from analysis.traffic import machines, referrers
 from analysis.traffic.exposure import CLASSES, DIRECT, INTERNAL
-from analysis.traffic.visits import CRAWLER, NO_AGENT, Meaning
+from analysis.traffic.visits import Meaning
+from analysis.traffic.walk import CRAWLER, NO_AGENT
 from analysis.urls import Identity, identity
 
 _ESCAPED = re.compile(rb"\\x([0-9A-Fa-f]{2})")
