@@ -74,3 +74,10 @@ def test_the_house_holds():
         text=True,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_the_models_page_follows_from_their_files_and_figures():
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.document", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

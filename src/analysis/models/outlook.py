@@ -209,7 +209,7 @@ def _told(
     items = rows.drop_duplicates(["platform", "item_id"])
     made = _sorted(rows[known])
     extra = {"forecasts": made[FORECASTS.columns], "silent": silent.reset_index(drop=True)}
-    named = made["content_id"].map(titles) if titles else pd.Series(np.nan, index=made.index)
+    named = made["content_id"].map(titles) if titles else pd.Series(index=made.index, dtype=str)
     table = made.assign(title=named.fillna(made["item_id"]), horizon=made["horizon"].map(HORIZON_NAMES))[
         COLUMNS
     ]
