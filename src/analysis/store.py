@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +24,7 @@ import pandas as pd
 
 from analysis.arrow import schema, to_arrow, to_pandas
 from analysis.errors import UserError
+from analysis.parquet import commit
 from analysis.query import TIMES, better_contents, conditions, connect, moment, new_rows, quoted
 from analysis.settings import settings
 from analysis.tables import CONTENT, STORED, TABLES, Batch, Table
@@ -255,20 +255,12 @@ class Store:
         return [] if delta is None else delta.file_uris()
 
     def _append_once(self, table: Table, rows: pa.Table, fresh: bool = False) -> Appended:
-        from deltalake import CommitProperties, write_deltalake
-
         delta = self._existing(table)
         files = delta.file_uris()
         new = np.arange(rows.num_rows) if fresh else new_rows(table, rows, _may_hold(delta, table, rows))
         if len(new):
-            # No retries inside: the commit stands only on top of the version that was searched.
-            write_deltalake(
-                delta,
-                rows.take(new) if len(new) < rows.num_rows else rows,
-                mode="append",
-                commit_properties=CommitProperties(max_commit_retries=0),
-                writer_properties=_writing(),
-            )
+            fresh_rows = rows.take(new) if len(new) < rows.num_rows else rows
+            commit(delta, Path(self._uri(table)), table, fresh_rows)
         if len(new) and len(files) >= MOST_FILES:
             self._compact(table)
         return _appended(new, rows.num_rows)
@@ -308,22 +300,6 @@ def _table(table: Table | str) -> Table:
     if table not in STORED:
         raise UserError(f"there is no table {table!r}; the tables are: {', '.join(STORED)}")
     return STORED[table]
-
-
-@cache
-def _writing() -> Any:
-    """How Parquet is written: half the size and three quarters of the time of the defaults."""
-    from deltalake import ColumnProperties, WriterProperties
-
-    usual = ColumnProperties(dictionary_enabled=True, statistics_enabled="CHUNK")
-    # every row has its own: a dictionary of them would be given up half-way
-    source = ColumnProperties(dictionary_enabled=False, statistics_enabled="CHUNK")
-    return WriterProperties(
-        compression="ZSTD",
-        compression_level=1,
-        default_column_properties=usual,
-        column_properties={"source": source},
-    )
 
 
 def _may_hold(delta: Any, table: Table, rows: pa.Table) -> list[str]:

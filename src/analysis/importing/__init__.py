@@ -42,6 +42,16 @@ class _Plan:
     sql: str
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Some rows of a file: as text, with their lines; as the query typed them; and what was no row."""
+
+    text: pa.Table
+    lines: np.ndarray
+    typed: pa.Table
+    refused: list[tuple[int, str, str]]
+
+
 def import_files(
     paths: list[Path],
     mapping_path: Path,
@@ -118,7 +128,7 @@ def _import(
         counts.set_aside += lines - usable
         progress(f"{plan.path.name}: {counts.rows:,} rows read, {counts.new:,} new")
 
-    # One part is written while the next is read: the two use different cores, and no more than two are held.
+    # One part is written while the next is shaped and a third is read: no more than three are held.
     writing: tuple[Future[tuple[int, int]], int] | None = None
     with ThreadPoolExecutor(1) as writer:
         for lines, tables in _shaped(plan, mapping, counts, aside):
@@ -132,35 +142,57 @@ def _import(
 
 def _shaped(plan: _Plan, mapping: Mapping, counts: Counts, aside: Aside) -> Iterator[tuple[int, Tables]]:
     """Part by part, how many rows were read and the table rows they give; the others are put aside."""
+    shaper = Shaper(mapping, plan.counters)
+    for part in _ahead(_parts(plan, mapping)):
+        counts.rows += len(part.refused)
+        counts.set_aside += len(part.refused)
+        unusable: list[tuple[int, str, Any]] = list(part.refused)
+        tables, unsound = shaper.shape(part.typed, plan.path.name)
+        if unsound:
+            place = dict(zip(part.lines.tolist(), range(len(part.lines)), strict=True))
+            rows = part.text.take([place[line] for line, _ in unsound]).to_pylist()
+            unusable += [(line, why, row) for (line, why), row in zip(unsound, rows, strict=True)]
+        for line, reason, row in sorted(unusable, key=lambda bad: bad[0]):
+            aside.put(line, reason, row)
+        yield len(part.lines), tables
+
+
+def _ahead(parts: Iterator[_Part]) -> Iterator[_Part]:
+    """Each part, while another thread makes the next."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = reader.submit(next, parts, None)
+            yield part
+
+
+def _parts(plan: _Plan, mapping: Mapping) -> Iterator[_Part]:
+    """The file's rows without its blank lines, typed; so many at once as memory allows."""
     import duckdb
     import pyarrow as pa
 
-    shaper = Shaper(mapping, plan.counters)
+    most = max(1, CELLS // max(1, len(plan.counters)))
     connection = duckdb.connect()
     # Rows stay in the file's order (the first of equal keys wins), times are UTC whatever the machine's zone.
     connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = true; set threads = 1")
     for chunk in files.chunks(plan.path, mapping.file, plan.columns):
-        unusable: list[tuple[int, str, Any]] = list(chunk.refused)
-        counts.rows += len(chunk.refused)
-        counts.set_aside += len(chunk.refused)
-        for part, lines in _parts(chunk, max(1, CELLS // max(1, len(plan.counters)))):
+        text, lines = _without_blanks(chunk)
+        left = chunk.refused
+        for start in range(0, max(1, len(lines)), most):
+            some, at = text.slice(start, most), lines[start : start + most]
+            last = start + most >= len(lines)
+            refused = [row for row in left if last or row[0] <= at[-1]]
+            left = [row for row in left if not last and row[0] > at[-1]]
             # the file's own names would clash with the query's, and with each other but for their case
-            plain = part.rename_columns([f"c{index}" for index in range(part.num_columns)])
-            connection.register("chunk", plain.append_column("line", pa.array(lines)))
+            plain = some.rename_columns([f"c{index}" for index in range(some.num_columns)])
+            connection.register("chunk", plain.append_column("line", pa.array(at)))
             typed = connection.sql(plan.sql).to_arrow_table()
             connection.unregister("chunk")
-            tables, unsound = shaper.shape(typed, plan.path.name)
-            if unsound:
-                place = dict(zip(lines.tolist(), range(len(lines)), strict=True))
-                rows = part.take([place[line] for line, _ in unsound]).to_pylist()
-                unusable += [(line, why, row) for (line, why), row in zip(unsound, rows, strict=True)]
-            yield len(lines), tables
-        for line, reason, row in sorted(unusable, key=lambda bad: bad[0]):
-            aside.put(line, reason, row)
+            yield _Part(some, at, typed, refused)
 
 
-def _parts(chunk: files.Chunk, most: int) -> Iterator[tuple[pa.Table, np.ndarray]]:
-    """The chunk without its blank lines, in parts of at most so many rows."""
+def _without_blanks(chunk: files.Chunk) -> tuple[pa.Table, np.ndarray]:
+    """Rows that hold anything, trimmed, and their lines."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -174,8 +206,7 @@ def _parts(chunk: files.Chunk, most: int) -> Iterator[tuple[pa.Table, np.ndarray
         blank &= pc.equal(pc.fill_null(column, ""), "").to_numpy()
     if blank.any():
         table, lines = table.filter(pa.array(~blank)), lines[~blank]
-    for start in range(0, table.num_rows, most):
-        yield table.slice(start, most), lines[start : start + most]
+    return table, lines
 
 
 def _append(tables: Tables, store: Store, dry_run: bool) -> tuple[int, int]:
