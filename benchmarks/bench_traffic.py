@@ -10,6 +10,8 @@ them by path and hour. GoAccess writes its report. Each run is a process of its 
 from __future__ import annotations
 
 import json
+import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -32,34 +34,37 @@ from analysis.store import Store
 log, small, folder = map(Path, sys.argv[1:])
 import_logs([small], "https://blog.example", Store.open(folder / "warm"))  # loads what numba compiled once
 store = Store.open(folder / "store")
-start = time.perf_counter()
+start, busy = time.perf_counter(), time.process_time()
 done = import_logs([log], "https://blog.example", store)
-print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, done.new]))
-"""  # noqa: E501
+print(json.dumps([time.perf_counter() - start, time.process_time() - busy,
+                  resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, done.new]))
+"""
 POLARS = """
 import json, resource, sys, time
 import polars as pl
-start = time.perf_counter()
+start, busy = time.perf_counter(), time.process_time()
 lines = pl.scan_csv(sys.argv[1], has_header=False, separator=" ", quote_char='"', infer_schema=False,
                     truncate_ragged_lines=True, ignore_errors=True, new_columns=list("abcdefghij"))
 found = lines.select(path=pl.col("f").str.split_exact(" ", 1).struct.field("field_1"), hour=pl.col("d").str.slice(1, 14))
 rows = len(found.group_by("path", "hour").len().collect(engine="streaming"))
-print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, rows]))
+print(json.dumps([time.perf_counter() - start, time.process_time() - busy,
+                  resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, rows]))
 """  # noqa: E501
 DUCKDB = """
 import json, resource, sys, time
 import duckdb
-start = time.perf_counter()
+start, busy = time.perf_counter(), time.process_time()
 columns = ", ".join(f"'{c}': 'varchar'" for c in "abcdefghij")
 rows = duckdb.sql(f'''select count(*) from (select split_part(f, ' ', 2) as path, substr(d, 2, 14) as hour, count(*)
     from read_csv('{sys.argv[1]}', delim=' ', quote='"', header=false, columns={{{columns}}}, auto_detect=false,
     strict_mode=false, ignore_errors=true) group by all)''').fetchall()[0][0]
-print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, rows]))
+print(json.dumps([time.perf_counter() - start, time.process_time() - busy,
+                  resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, rows]))
 """  # noqa: E501
 
 
 def python(code: str, *arguments: str) -> list[float]:
-    """What a run prints: seconds, peak MB, rows."""
+    """What a run prints: seconds, seconds of processor, peak MB, rows."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT, check=True
     )
@@ -69,7 +74,6 @@ def python(code: str, *arguments: str) -> list[float]:
 
 def goaccess(log: Path, folder: Path) -> list[float]:
     """GoAccess writes its HTML report of the same file."""
-    start = time.perf_counter()
     command = [
         "goaccess",
         str(log),
@@ -78,8 +82,14 @@ def goaccess(log: Path, folder: Path) -> list[float]:
         str(folder / "report.html"),
         "--no-progress",
     ]
+    before, start = _children(), time.perf_counter()
     subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL)
-    return [time.perf_counter() - start, float("nan"), float("nan")]
+    return [time.perf_counter() - start, _children() - before, float("nan"), float("nan")]
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -100,11 +110,14 @@ def main() -> None:
             check=True,
         )
         write(small, make(20_000))
+        load = os.getloadavg()[0]
         megabytes = log.stat().st_size / 1e6
         for number in range(rounds):
             place = folder / str(number)
             place.mkdir()
             for who in runs:
+                if who == "GoAccess" and number:
+                    continue  # it takes longer than all others together
                 if who == "ours":
                     found = python(OURS, str(log), str(small), str(place))
                 elif who == "GoAccess":
@@ -115,23 +128,28 @@ def main() -> None:
                 print(f"round {number + 1}, {who}: {found[0]:.2f} s", flush=True)
             shutil.rmtree(place)
     median = {who: statistics.median(run[0] for run in found) for who, found in runs.items()}
-    memory = {who: max(run[1] for run in found) for who, found in runs.items()}
+    busy = {who: statistics.median(run[1] for run in found) for who, found in runs.items()}
+    memory = {who: max(run[2] for run in found) for who, found in runs.items()}
     yardstick = min(("Polars", "DuckDB"), key=median.__getitem__)
+    ours = runs["ours"][0][3]
 
-    def ratio(who: str) -> str:
-        return "" if who == "ours" else f"{median['ours'] / median[who]:.2f}"
+    def ratio(figure: dict[str, float], who: str) -> str:
+        return "" if who == "ours" else f"{figure['ours'] / figure[who]:.2f}"
 
     text = [
         f"# {lines:,} combined log lines to hourly exposure",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, {megabytes:,.0f} MB made by benchmarks/generate_log.py (seed 0), medians of {rounds} "  # noqa: E501
-        f"interleaved rounds. Ours wrote {runs['ours'][0][2]:,.0f} rows. The yardstick is {yardstick}, which only splits the "  # noqa: E501
-        "lines and counts them by path and hour. Compiling once (numba, some seconds on first use) is not in it.",  # noqa: E501
+        f"interleaved rounds on {os.cpu_count()} cores; {load:.1f} processes wanted them when the rounds began. Ours wrote "  # noqa: E501
+        f"{ours:,.0f} rows. The yardstick is {yardstick}, which only splits the lines and counts them by path and hour. "  # noqa: E501
+        "GoAccess ran in the first round alone. Compiling once (numba, some seconds on first use) is not in it.",  # noqa: E501
         "",
-        "| | seconds | ours / theirs | peak MB |",
-        "|---|---|---|---|",
+        "| | seconds | ours / theirs | seconds of processor | ours / theirs | peak MB |",
+        "|---|---|---|---|---|---|",
         *(
-            f"| {who} | {seconds:.2f} | {ratio(who)} | {memory[who]:,.0f} |".replace("nan", "")
+            f"| {who} | {seconds:.2f} | {ratio(median, who)} | {busy[who]:.2f} | {ratio(busy, who)} | {memory[who]:,.0f} |".replace(  # noqa: E501
+                "nan", ""
+            )
             for who, seconds in median.items()
         ),
     ]
