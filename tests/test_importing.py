@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from analysis.errors import UserError
 from analysis.importing import Counts, import_files
 from analysis.importing.mapping import load
+from analysis.platforms import modules
 from analysis.store import Store
 from analysis.urls import content_id
 
@@ -373,7 +374,9 @@ def test_all_bad_rows_at_once_in_one_file(desk):
     counts = desk.bring(b"\n".join([HEAD.encode(), *mixed]))
     assert counts.set_aside == len(rows)
     assert counted(counts) == (2 * len(rows), 1, len(rows) - 1, len(rows))
-    assert [row["line"] for row in desk.aside()] == list(range(2, 2 * len(rows) + 2, 2)), "in the file's order"
+    assert [row["line"] for row in desk.aside()] == list(range(2, 2 * len(rows) + 2, 2)), (
+        "in the file's order"
+    )
 
 
 def test_json_lines_that_are_none_are_set_aside(desk):
@@ -620,6 +623,14 @@ def test_every_shipped_mapping_is_valid_and_tells_how_to_use_it(path):
     text = path.read_text()
     assert f"virality import {mapping.table} " in text
     assert f"--mapping data/mappings/{path.name}" in text
+
+
+@pytest.mark.parametrize("path", sorted(MAPPINGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_shipped_mapping_and_the_platforms_card_agree_on_the_metrics(path):
+    mapping = load(path)
+    named = {mapping.platform.value, *mapping.platform.values.values()}
+    for platform in named & set(modules()):
+        assert set(mapping.metrics) <= {metric.name for metric in modules()[platform].CARD.metrics}
 
 
 def test_the_mapping_in_the_documentation_is_valid(tmp_path):

@@ -43,6 +43,14 @@ CARD = Card(
             "comments", "comments", "reading", "Comments below a submission that are not dead", "comments"
         ),
         Metric(
+            "rank",
+            "place",
+            "reading",
+            "Place in the list of submissions when it was looked at, 1 the topmost",
+            "rank",
+            cumulative=False,
+        ),
+        Metric(
             "dead",
             "0 or 1",
             "reading",

@@ -42,11 +42,28 @@ CARD = Card(
         ),
         Metric("url_shares", "shares", "reading", "share_count of a URL; imprecise [D]", "url shares"),
         Metric(
+            "url_engagements", "acts", "reading", "reactions, comments and shares of a URL together",
+            "url engagements",
+        ),
+        Metric(
             "url_plugin_comments", "comments", "reading", "comment_plugin_count: comments written below the "
             "page itself, in Facebook's comment box", "plugin comments",
         ),
         *(Metric(name, *_POST[name][:1], "reading", f"{_POST[name][1]}; over the post's life", name)
           for name in POST_METRICS),
+        Metric(
+            "consumers", "accounts", "reading", "accounts that clicked anywhere in the post; over its life, "
+            "not to be added up", "consumers",
+        ),
+        Metric(
+            "fan_impressions", "views", "reading", "impressions on people who like the page; over the post's "
+            "life", "fan impressions",
+        ),
+        Metric(
+            "fan_reach", "accounts", "reading", "accounts that like the page and saw the post; over its "
+            "life, not to be added up", "fan reach",
+        ),
+        Metric("paid", "0 or 1", "reading", "1 when the post is an advertisement", "state", cumulative=False),
         *(Metric(f"daily_{name}", *_POST[name][:1], "interval", f"{_POST[name][1]}; in one day", name)
           for name in POST_METRICS),
         *(Metric(name, "count", "interval", f"{name.replace('_', ' ')} in one day (Page Insights)", name)

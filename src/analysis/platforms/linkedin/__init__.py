@@ -34,6 +34,7 @@ CARD = Card(
             Metric(f"post_{name}", "count", "reading", f"{_words(name)} of a post, when exported", name)
             for name in _DAILY
         ),
+        Metric("shares", "shares", "reading", "shares of a URL: told in public until 2018", "url shares"),
         Metric("period_impressions", "views", "interval", "impressions in an export's whole period", "sums"),
         Metric(
             "period_members_reached", "people", "interval", "members reached in an export's whole period; "

@@ -34,6 +34,10 @@ CARD = Card(
             "Comments below a submission, removed ones included",
             "comments",
         ),
+        Metric("ups", "votes", "reading", "Upvotes, blurred on purpose; told until June 2014", "votes up"),
+        Metric(
+            "downs", "votes", "reading", "Downvotes, blurred on purpose; told until June 2014", "votes down"
+        ),
         Metric(
             "submissions",
             "submissions",
