@@ -321,14 +321,14 @@ def _bounded(number: str) -> str:
 
 
 def _absolute(sql: str, base: str) -> str:
-    """The address put onto its base."""
+    """The address put onto its base; words with blanks between are no address, and stay to be refused."""
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise UserError(f"url.base {base!r} is no http(s) URL")
     origin = f"{parts.scheme}://{parts.netloc}"
     folder = origin + parts.path.rpartition("/")[0] + "/"
     return (
-        f"(case when regexp_matches({sql}, '^[A-Za-z][A-Za-z0-9+.-]*:') then {sql} "
+        f"(case when regexp_matches({sql}, '^[A-Za-z][A-Za-z0-9+.-]*:|\\s') then {sql} "
         f"when starts_with({sql}, '//') then {_text(parts.scheme + ':')} || {sql} "
         f"when starts_with({sql}, '/') then {_text(origin)} || {sql} else {_text(folder)} || {sql} end)"
     )
