@@ -211,6 +211,8 @@ def _without_blanks(chunk: files.Chunk) -> tuple[pa.Table, np.ndarray]:
 
 def _append(tables: Tables, store: Store, dry_run: bool) -> tuple[int, int]:
     """How many input rows the tables come from, and how many of these added something to the store."""
+    import pyarrow as pa
+
     if not len(tables.lines):
         return 0, 0
     fresh = np.zeros(len(tables.lines), dtype=bool)
@@ -223,4 +225,6 @@ def _append(tables: Tables, store: Store, dry_run: bool) -> tuple[int, int]:
             # a table holds its numbers one after the other: all rows' points, then all rows' comments
             added = np.ones(1, dtype=bool) if appended is None else appended.added.reshape(-1, len(fresh))
             fresh |= added.any(axis=0)
+    # What was written is given back to the system: the C library would keep it.
+    pa.default_memory_pool().release_unused()
     return len(np.unique(tables.lines)), len(np.unique(tables.lines[fresh]))

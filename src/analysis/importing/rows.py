@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Identities of URLs met before, so that a URL read a thousand times is taken apart once.
-REMEMBERED = 200_000
+REMEMBERED = 100_000
 NO_URL = Identity("", "", "")
 
 
