@@ -16,7 +16,7 @@ from datetime import date, datetime
 
 since: date | None = None  # first day, UTC
 until: date | None = "2021-07-01"  # first day after it
-url: str = "a#b"  # holds a # of its own
+words: str = "a#b"  # holds a # of its own
 top: int = 10
 share: float = 1
 deep: bool = False  # look again
@@ -30,14 +30,14 @@ platforms: list[str] = [
 
 def test_reads_names_kinds_defaults_and_comments() -> None:
     found = {one.name: one for one in read(CELL, "x")}
-    assert list(found) == ["since", "until", "url", "top", "share", "deep", "at", "platforms"]
+    assert list(found) == ["since", "until", "words", "top", "share", "deep", "at", "platforms"]
     assert (found["since"].annotation, found["since"].default, found["since"].note) == (
         "date | None",
         None,
         "first day, UTC",
     )
     assert found["until"].default == date(2021, 7, 1)
-    assert (found["url"].default, found["url"].note) == ("a#b", "holds a # of its own")
+    assert (found["words"].default, found["words"].note) == ("a#b", "holds a # of its own")
     assert (found["share"].default, type(found["share"].default)) == (1.0, float)
     assert found["platforms"].default == ["reddit", "lobsters"]
     assert found["platforms"].note == "the first and the second"
@@ -81,8 +81,8 @@ def test_refuses_a_cell_that_is_no_contract(cell: str, complaint: str) -> None:
         ("since=2021-06-01", date(2021, 6, 1)),
         ("since=", None),
         ("since=none", None),
-        ("url=none", "none"),
-        ("url=a=b=c", "a=b=c"),
+        ("words=none", "none"),
+        ("words=a=b=c", "a=b=c"),
         ("top=-3", -3),
         ("share=0.25", 0.25),
         ("deep=yes", True),
@@ -125,8 +125,8 @@ def test_a_list_may_be_given_in_pieces() -> None:
         (["at=0001-01-01T00:00+14:00"], "cannot be meant"),
         (["since=2021-07-01"], "since=2021-07-01 is not before until=2021-07-01"),
         (["since=2021-08-01"], "not before until"),
-        (["url=a\0b"], "not valid text"),
-        (["url=\udcff"], "not valid text"),
+        (["words=a\0b"], "not valid text"),
+        (["words=\udcff"], "not valid text"),
         (['platforms=["a", 1]'], "expected a list of strings"),
     ],
 )
@@ -154,3 +154,14 @@ def test_what_papermill_writes_into_the_notebook_is_the_value_and_nothing_else(
     assert all(isinstance(node, ast.Assign) for node in body)
     written = {node.targets[0].id: ast.literal_eval(node.value) for node in body}  # type: ignore[union-attr]
     assert written == values
+
+
+def test_a_url_that_is_none_is_refused_before_a_kernel_starts():
+    declared = read("url: str | None = None  # the content's address", "story")
+    assert (
+        resolve(declared, ["url=https://example.org/a?b=c"], "story")[0]["url"] == "https://example.org/a?b=c"
+    )
+    assert resolve(declared, ["url="], "story")[0]["url"] is None
+    for text in ("notaurl", "javascript:alert(1)", "/etc/passwd", "https://"):
+        with pytest.raises(UserError, match="no http"):
+            resolve(declared, [f"url={text}"], "story")

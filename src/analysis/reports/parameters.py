@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from analysis.errors import UserError
+from analysis.urls import canonical
 
 Value = str | int | float | bool | date | datetime | list[str] | None
 
@@ -99,8 +100,8 @@ def resolve(
     Raises
     ------
     UserError
-        For an unknown name, a value not of its kind, a year no web page has, a ``since`` that is not
-        before ``until``.
+        For an unknown name, a value not of its kind, a year no web page has, a ``url`` that is none, a
+        ``since`` that is not before ``until``.
     """
     known = {parameter.name: parameter for parameter in parameters}
     texts: dict[str, list[str]] = {}
@@ -123,6 +124,7 @@ def resolve(
             values[name] = _coerce(parameter, given[0])
     for name, value in values.items():
         _check_year(name, value)
+        _check_url(name, value)
     _check_period(values)
     return values, set(texts)
 
@@ -262,6 +264,17 @@ def _check_year(name: str, value: Value) -> None:
             f"{name}={plain(value)}: the year {value.year} cannot be meant; "
             f"expected {FIRST_YEAR} to {LAST_YEAR}"
         )
+
+
+def _check_url(name: str, value: Value) -> None:
+    if name != "url" or value is None:
+        return
+    try:
+        canonical(str(value))
+    except ValueError:
+        raise UserError(
+            f"url={str(value)[:80]}: no http(s) URL; expected one such as https://example.org/a-story"
+        ) from None
 
 
 def _check_period(values: dict[str, Value]) -> None:
