@@ -227,4 +227,9 @@ def _append(tables: Tables, store: Store, dry_run: bool) -> tuple[int, int]:
             fresh |= added.any(axis=0)
     # What was written is given back to the system: the C library would keep it.
     pa.default_memory_pool().release_unused()
-    return len(np.unique(tables.lines)), len(np.unique(tables.lines[fresh]))
+    return _distinct(tables.lines), _distinct(tables.lines[fresh])
+
+
+def _distinct(lines: np.ndarray) -> int:
+    """How many lines, where those taken apart stand several times, together."""
+    return int(np.count_nonzero(np.diff(lines, prepend=-1)))
