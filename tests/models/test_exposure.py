@@ -145,3 +145,7 @@ def test_raw_is_the_sum_of_kept_and_removed():
 def test_what_matched_nothing_is_a_figure_of_its_own():
     rows = pd.DataFrame([interval("a", "direct", 3.0), interval("b", "direct", 4.0)])
     assert matched(rows, pd.DataFrame([event("a")]))["visits"].tolist() == [3, 4]
+    unshared = matched(rows, pd.DataFrame([event("c")]))
+    assert unshared["visits"].tolist() == [0, 7]
+    assert unshared["pages"].tolist() == [0, 2]
+    assert matched(rows.iloc[:0], pd.DataFrame([event("c")]))["visits"].isna().all()

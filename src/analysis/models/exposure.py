@@ -95,7 +95,11 @@ def matched(intervals: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
         .groupby("matched")
         .agg(visits=("value", lambda v: v.sum(min_count=1)), pages=("content_id", "nunique"))
     )
-    return out.reindex(["pages that were shared", "pages that no share names"]).reset_index()
+    out = out.reindex(["pages that were shared", "pages that no share names"])
+    out["pages"] = out["pages"].fillna(0).astype(int)
+    if len(rows):  # where something was counted, no such page is no visit
+        out.loc[out["pages"] == 0, "visits"] = 0.0
+    return out.reset_index()
 
 
 def visits_per_share(intervals: pd.DataFrame, events: pd.DataFrame, seed: int = 0) -> Result:
@@ -238,7 +242,7 @@ def dark_social(intervals: pd.DataFrame, events: pd.DataFrame, roots: list[str])
                 pd.DataFrame({"content_id": content, "start": part["start"].to_numpy(), "dark": dark})
             )
     table = pd.DataFrame(out, columns=DARK).sort_values(
-        "dark", ascending=False, na_position="last", ignore_index=True
+        ["dark", "direct"], ascending=False, na_position="last", ignore_index=True
     )
     judged, found = table[table["verdict"] != "inconclusive"], table[table["verdict"] == "found"]
     verdict: Verdict = "found" if len(found) else "nothing" if len(judged) else "inconclusive"
