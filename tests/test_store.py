@@ -190,6 +190,15 @@ def test_purge_removes_rows_and_their_files(store):
     assert store.purge("readings", pd.DataFrame({"item_id": ["1"]})) == 0
 
 
+def test_a_row_between_two_milliseconds_is_found_again(store):
+    rows = readings(2, observed_at=[T0, T0 + pd.Timedelta("999999us")])
+    store.append("readings", rows)
+    assert store.append("readings", rows).known == 2
+    assert store.append("readings", rows[1:]).known == 1
+    assert store.purge("readings", rows[1:][["item_id", "observed_at"]]) == 1
+    assert store.read("readings")["observed_at"].tolist() == [T0]
+
+
 def test_forgetting_an_item_leaves_nothing_of_it(store):
     store.append_batch(
         Batch(
