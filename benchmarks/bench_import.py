@@ -88,6 +88,7 @@ def main(rounds: int) -> None:
     if not SOURCE.is_file():
         print(f"skipped: {SOURCE} does not lie beside this checkout")
         return
+    load = os.getloadavg()[0]
     figures: dict[str, list[tuple[float, float, float]]] = {}
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +108,8 @@ def main(rounds: int) -> None:
         "",
         f"{ROWS:,} rows (1.6 million readings), one gzipped CSV; {datetime.now(UTC):%Y-%m-%d}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}; medians of {rounds} rounds, "
-        "interleaved, each run a process of its own from start to end.",
+        "interleaved, each run a process of its own from start to end. Load of the machine when the runs "
+        f"began: {load:.1f}; above 0 they share the cores with other work, which weighs most on what uses both.",
         "",
         "| | seconds | rows/s | × raw DuckDB | processor, s | peak memory, MB |",
         "|---|---|---|---|---|---|",
