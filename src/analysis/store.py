@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -252,11 +253,11 @@ class Store:
 
     def _files(self, table: Table) -> list[str]:
         delta = self._delta(table)
-        return [] if delta is None else delta.file_uris()
+        return [] if delta is None else _paths(delta)
 
     def _append_once(self, table: Table, rows: pa.Table, fresh: bool = False) -> Appended:
         delta = self._existing(table)
-        files = delta.file_uris()
+        files = _paths(delta)
         new = np.arange(rows.num_rows) if fresh else new_rows(table, rows, _may_hold(delta, table, rows))
         if len(new):
             fresh_rows = rows.take(new) if len(new) < rows.num_rows else rows
@@ -302,9 +303,14 @@ def _table(table: Table | str) -> Table:
     return STORED[table]
 
 
+def _paths(delta: Any) -> list[str]:
+    """The table's files as paths; Delta gives them percent-encoded."""
+    return [unquote(uri) for uri in delta.file_uris()]
+
+
 def _may_hold(delta: Any, table: Table, rows: pa.Table) -> list[str]:
     """The files that may hold any of the rows' keys: where the key has a time, those of its span."""
-    files: list[str] = delta.file_uris()
+    files = _paths(delta)
     if table.known_at not in table.key or not files:
         return files
     import pyarrow as pa
