@@ -109,7 +109,7 @@ def main(rounds: int) -> None:
         f"{ROWS:,} rows (1.6 million readings), one gzipped CSV; {datetime.now(UTC):%Y-%m-%d}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}; medians of {rounds} rounds, "
         "interleaved, each run a process of its own from start to end. Load of the machine when the runs "
-        f"began: {load:.1f}; above 0 they share the cores with other work, which weighs most on what uses both.",
+        f"began: {load:.1f}; above 0 they share the cores with others, which weighs most on what uses both.",
         "",
         "| | seconds | rows/s | × raw DuckDB | processor, s | peak memory, MB |",
         "|---|---|---|---|---|---|",
