@@ -335,6 +335,7 @@ BAD = {
     "a clock only": ("1,12:30,https://x.org/,T,1,1", "cannot be read as time"),
     "empty time": ("1,,https://x.org/,T,1,1", "nothing cannot be read as time"),
     "no URL": ("1,2020-05-01,mailto:a@b.c,T,1,1", "is no http(s) URL"),
+    "words for a URL": ("1,2020-05-01,not a url,T,1,1", "is no http(s) URL"),
     "broken URL": ("1,2020-05-01,http://[::1,T,1,1", "is no http(s) URL"),
     "no number": ("1,2020-05-01,https://x.org/,T,many,1", "'many' is no number"),
     "infinite": ("1,2020-05-01,https://x.org/,T,inf,1", "'inf' is no number"),
