@@ -47,7 +47,8 @@ report: env sample  ## every notebook on the sample world, published to reports/
 	@$(BIN)/virality report --all
 
 lab: env sample  ## JupyterLab on the sample world
-	$(BIN)/python -m jupyterlab --KernelManager.transport=ipc notebooks/explore.ipynb
+	$(BIN)/python -m jupyterlab --KernelManager.transport=ipc $(if $(filter 0,$(shell id -u)),--allow-root) \
+	  notebooks/explore.ipynb
 
 PYTEST := $(BIN)/python -m pytest
 test: env sample  ## unit, property, planted-truth, notebook and browser tests
