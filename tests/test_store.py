@@ -1,5 +1,6 @@
 """The store: appends by key, as-of reads, purges; kill -9, two writers and a reader, for real."""
 
+import multiprocessing
 import os
 import random
 import signal
@@ -293,3 +294,13 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match="cannot write to the store"):
         Store.open(tmp_path / "file" / "store").append("readings", readings())
+
+
+def test_a_process_forked_after_an_append_lives(store):
+    # a pool of workers for the models is forked from notebooks that have just read and written
+    store.append("readings", readings(2))
+    store.append("readings", readings(4))
+    child = multiprocessing.get_context("fork").Process(target=len, args=([],))
+    child.start()
+    child.join(20)
+    assert child.exitcode == 0

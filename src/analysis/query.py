@@ -23,13 +23,12 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 
 @cache
-def _searcher() -> duckdb.DuckDBPyConnection:
-    """The DuckDB that looks keys up: opening one takes as long as the search in a chunk of an import."""
+def _searcher(process: int) -> duckdb.DuckDBPyConnection:
+    """The DuckDB that looks keys up: opening one takes as long as the search in a chunk of an import.
+
+    One a process: a forked child can neither use its parent's, whose threads it lacks, nor close it.
+    """
     return connect()
-
-
-# a forked child must not use its parent's threads
-os.register_at_fork(after_in_child=_searcher.cache_clear)
 
 
 def quoted(files: list[str]) -> str:
@@ -76,7 +75,7 @@ def new_rows(table: Table, rows: pa.Table, files: list[str]) -> np.ndarray:
         return first
     batch = rows.select(table.key)
     batch = batch if len(first) == rows.num_rows else batch.take(pa.array(first))
-    connection = _searcher().cursor()
+    connection = _searcher(os.getpid()).cursor()
     connection.register("batch", batch.append_column("position", pa.array(first)))
     # Equal keys are equal in time as well: Parquet's statistics let DuckDB skip other times.
     span = ""
@@ -93,7 +92,7 @@ def new_rows(table: Table, rows: pa.Table, files: list[str]) -> np.ndarray:
 def better_contents(rows: pa.Table, files: list[str]) -> pa.Table:
     """The contents whose title or publication time the files lack and the rows know."""
     rows = rows.take(pa.array(_first_of_each(rows, ("content_id",))))
-    connection = _searcher().cursor()
+    connection = _searcher(os.getpid()).cursor()
     connection.register("batch", rows)
     lacking = " or ".join(
         f"(known.{name} is null and batch.{name} is not null)" for name in ("title", "published_at")

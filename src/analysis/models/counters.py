@@ -37,7 +37,7 @@ def headline(platform: str, present: Iterable[str], cards: Mapping[str, Card]) -
     """The metric a platform's items are judged by: the first of its card's that the data holds."""
     there = set(present)
     card = cards.get(platform)
-    defined = [m.name for m in card.metrics if m.kind not in ("submissions", "state")] if card else []
+    defined = [m.name for m in card.metrics if m.kind not in ("submissions", "state", "rank")] if card else []
     other = [] if card else sorted(there)
     return next((name for name in [*defined, *USUAL, *other] if name in there), None)
 
