@@ -32,7 +32,7 @@ that "looked and found nothing" is told from "did not look".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,10 +40,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from analysis.platforms.card import Card, Limit
 from analysis.platforms.rows import Rows
-from analysis.tables import STATUSES
+from analysis.tables import STATUSES, Batch
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+
 
 AskKind = Literal["url", "site", "community", "account", "item"]
 
@@ -201,6 +202,21 @@ def understood(what: str) -> Iterator[None]:
         yield
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Unknown("failed", f"{what} has changed its schema: {_lack(error)}") from error
+
+
+def one_by_one(
+    asks: Iterable[Ask], session: Session, answer: Callable[[Ask, Session], Iterator[Batch]]
+) -> Iterator[Batch]:
+    """Every ask's batches; one that fails by itself stays unknown, what holds for all of them rises."""
+    for ask in asks:
+        try:
+            yield from answer(ask, session)
+        except Unknown as error:
+            if error.status != "failed":
+                raise
+            session.unknown(ask, error)
+        else:
+            session.done(ask)
 
 
 def each(records: Any, use: Callable[[Any], None], rows: Rows, what: str) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from analysis.platforms.card import Access, Card, Key, LifeEvent, Limit, LinkPolicy, Metric, Rule
-from analysis.platforms.contract import Ask, Plan, Session, Unknown, each, understood
+from analysis.platforms.contract import Ask, Plan, Session, each, one_by_one, understood
 from analysis.platforms.rows import Rows, count, moment
 from analysis.tables import Batch
 
@@ -101,15 +101,7 @@ def plan(asks: Sequence[Ask], session: Session) -> Plan:
 def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
     """Pins as events; saves, impressions and clicks as daily intervals of the page they link to."""
     session.key("access_token")
-    for ask in asks:
-        try:
-            yield from _account(ask, session)
-        except Unknown as error:
-            if error.status != "failed":
-                raise
-            session.unknown(ask, error)
-        else:
-            session.done(ask)
+    yield from one_by_one(asks, session, _account)
 
 
 def _get(session: Session, path: str, params: dict[str, Any]) -> Any:

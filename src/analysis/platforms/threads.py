@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from analysis.platforms.card import Access, Card, Key, LifeEvent, Limit, LinkPolicy, Metric, Rule
-from analysis.platforms.contract import Ask, Plan, Session, Unknown, each, understood
+from analysis.platforms.contract import Ask, Plan, Session, each, one_by_one, understood
 from analysis.platforms.rows import Rows, count, moment
 from analysis.tables import Batch
 
@@ -60,15 +60,7 @@ def plan(asks: Sequence[Ask], session: Session) -> Plan:
 def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
     """Posts as events, their counters as readings."""
     session.key("access_token")
-    for ask in asks:
-        try:
-            yield from _account(ask, session)
-        except Unknown as error:
-            if error.status != "failed":
-                raise
-            session.unknown(ask, error)
-        else:
-            session.done(ask)
+    yield from one_by_one(asks, session, _account)
 
 
 def _get(session: Session, path: str, params: dict[str, Any]) -> Any:

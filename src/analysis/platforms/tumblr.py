@@ -9,7 +9,7 @@ from html import unescape
 from typing import Any
 
 from analysis.platforms.card import Access, Card, Key, LifeEvent, Limit, LinkPolicy, Metric, Rule
-from analysis.platforms.contract import Ask, Plan, Session, Unknown, each, understood
+from analysis.platforms.contract import Ask, Plan, Session, each, one_by_one, understood
 from analysis.platforms.rows import Rows, count, moment
 from analysis.tables import Batch
 from analysis.urls import canonical, site
@@ -72,15 +72,7 @@ def plan(asks: Sequence[Ask], session: Session) -> Plan:
 def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
     """Posts as events, notes as readings."""
     session.key("api_key")
-    for ask in asks:
-        try:
-            yield from _posts(ask, session)
-        except Unknown as error:
-            if error.status != "failed":
-                raise
-            session.unknown(ask, error)
-        else:
-            session.done(ask)
+    yield from one_by_one(asks, session, _posts)
 
 
 def _posts(ask: Ask, session: Session) -> Iterator[Batch]:

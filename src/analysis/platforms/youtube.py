@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from analysis.platforms.card import Access, Card, Key, LifeEvent, Limit, LinkPolicy, Metric, Rule
-from analysis.platforms.contract import Ask, Plan, Session, Unknown, each, understood
+from analysis.platforms.contract import Ask, Plan, Session, Unknown, each, one_by_one, understood
 from analysis.platforms.rows import Rows, count, moment
 from analysis.tables import Batch
 
@@ -104,17 +104,7 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
         part = singles[start : start + AT_ONCE]
         yield _videos(part, session)
         session.done(*part)
-    for ask in asks:
-        if ask.kind != "account":
-            continue
-        try:
-            yield from _channel(ask, session)
-        except Unknown as error:
-            if error.status != "failed":
-                raise
-            session.unknown(ask, error)
-        else:
-            session.done(ask)
+    yield from one_by_one((ask for ask in asks if ask.kind == "account"), session, _channel)
 
 
 def _get(session: Session, path: str, params: dict[str, Any]) -> Any:
