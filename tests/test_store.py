@@ -304,3 +304,8 @@ def test_a_process_forked_after_an_append_lives(store):
     child.start()
     child.join(20)
     assert child.exitcode == 0
+
+
+def test_a_store_whose_path_delta_would_read_as_another_is_refused(tmp_path):
+    with pytest.raises(UserError, match="percent code"):
+        Store.open(tmp_path / "a%20b")

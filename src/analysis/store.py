@@ -12,6 +12,7 @@ is a no-op, in one process or in many.
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ class Store:
         place = str(path) if path is not None else settings().path("store")
         if "://" in place:
             raise UserError(f"the store must be a folder, not {place!r}: set VIRALITY_STORE to a path")
+        if re.search("%[0-9A-Fa-f]{2}", place):  # Delta would write there and read from the decoded name
+            raise UserError(f"the store's path must not hold a percent code: {place!r}; rename the folder")
         return cls(place)
 
     # -- reading ------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ Linear Models (1989), chapters 6 and 9, for quasi-likelihood; Garwood, Biometrik
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,9 @@ import pandas as pd
 
 from analysis.checks.check import Check
 from analysis.models.counters import latest
+from analysis.models.overview import name
 from analysis.models.result import Result, Verdict
+from analysis.platforms.card import Card
 
 VERSION = "exposure 1.0"
 SHARES = ("submission", "repost", "quote", "bookmark", "pin", "post", "status", "mention", "upload")
@@ -102,7 +105,9 @@ def matched(intervals: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     return out.reset_index()
 
 
-def visits_per_share(intervals: pd.DataFrame, events: pd.DataFrame, seed: int = 0) -> Result:
+def visits_per_share(
+    intervals: pd.DataFrame, events: pd.DataFrame, seed: int = 0, cards: Mapping[str, Card] | None = None
+) -> Result:
     """How many visits one share brings, by content and platform, and by platform.
 
     Parameters
@@ -110,6 +115,7 @@ def visits_per_share(intervals: pd.DataFrame, events: pd.DataFrame, seed: int = 
     intervals : exposure intervals of one observer (metric visits), by where visits came from
     events : events; those of a kind in ``SHARES`` are shares
     seed : of the bootstrap over contents
+    cards : the platforms' cards, for their names in the summary
 
     Returns
     -------
@@ -129,11 +135,11 @@ def visits_per_share(intervals: pd.DataFrame, events: pd.DataFrame, seed: int = 
     table["unknown_hours"] = table["unknown_hours"].fillna(0).astype(int)
     rng = np.random.default_rng(seed)
     platforms, parts = [], []
-    for name, part in table.groupby("platform", sort=True):
+    for platform, part in table.groupby("platform", sort=True):
         part = part.copy()
         use = part[(part["shares"] > 0) & part["visits"].notna()]
         whole, phi = _rate(use, rng)
-        platforms.append({"platform": name, **whole})
+        platforms.append({"platform": platform, **whole})
         low, high = _garwood(part["visits"].to_numpy(float), phi)
         divisor = part["shares"].where(part["shares"] > 0).to_numpy(float)
         part["per_share"] = part["visits"] / divisor
@@ -152,7 +158,7 @@ def visits_per_share(intervals: pd.DataFrame, events: pd.DataFrame, seed: int = 
     verdict: Verdict = "found" if len(known) else "inconclusive"
     reason = "" if len(known) else "no platform has two contents with both shares and counted visits"
     said = [
-        f"one share on {row.platform} brought {_number(row.per_share)} visits ({_number(row.low)} to "
+        f"one share on {name(row.platform, cards or {})} brought {_number(row.per_share)} visits ({_number(row.low)} to "
         f"{_number(row.high)}; {row.shares:,} shares of {row.contents:,} contents)"
         for row in known.itertuples()
     ]
