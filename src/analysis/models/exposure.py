@@ -82,8 +82,8 @@ def raw_and_cleaned(intervals: pd.DataFrame, by: list[str], count: str = "visits
     out = pd.DataFrame(index=wide.index)
     parts = [*removed, *([count] if count in wide else [])]
     out["raw"] = wide[parts].sum(axis=1, min_count=1)
-    for name in removed:
-        out[name.removeprefix(f"{count}.")] = wide[name].fillna(0.0)
+    for column in removed:
+        out[column.removeprefix(f"{count}.")] = wide[column].fillna(0.0)
     out["kept"] = wide[count].fillna(0.0) if count in wide else 0.0
     return out.reset_index()
 
@@ -158,8 +158,8 @@ def visits_per_share(
     verdict: Verdict = "found" if len(known) else "inconclusive"
     reason = "" if len(known) else "no platform has two contents with both shares and counted visits"
     said = [
-        f"one share on {name(row.platform, cards or {})} brought {_number(row.per_share)} visits ({_number(row.low)} to "
-        f"{_number(row.high)}; {row.shares:,} shares of {row.contents:,} contents)"
+        f"one share on {name(row.platform, cards or {})} brought {_number(row.per_share)} visits "
+        f"({_number(row.low)} to {_number(row.high)}; {row.shares:,} shares of {row.contents:,} contents)"
         for row in known.itertuples()
     ]
     summary = f"By platform: {'; '.join(said)}." if said else f"Visits per share are not known: {reason}."
