@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from analysis.reports import figures, pictures
 from analysis.reports.run import Options, make
-from analysis.reports.site import Record
+from analysis.reports.record import Record
 from analysis.settings import settings
 from analysis.simulate import fill
 from analysis.store import Store

@@ -177,6 +177,23 @@ def report(
         raise typer.Exit(1)
 
 
+@app.command()
+def site() -> None:
+    """Build what stands over all runs anew: index, history, a page per content, feed and manifest.json.
+
+    Nothing is rewritten that has not changed. `virality report` does the same as it publishes; this is for
+    when runs were removed, settings changed (site_address, site_zone), or virality itself is newer.
+
+    Example: VIRALITY_SITE_ADDRESS=https://example.org/reports/ virality site
+    """
+    from analysis.reports.site import Site
+
+    place = Site.open()
+    rewritten = place.build()
+    runs = len(place.records())
+    typer.echo(f"{place.index}: {runs:,} runs, {rewritten:,} files rewritten, the others stand as they were")
+
+
 @app.command("list")
 def list_reports() -> None:
     """List the reports with their parameters and defaults, and the newest runs.
@@ -190,7 +207,7 @@ def list_reports() -> None:
     from analysis.settings import settings
 
     places = settings()
-    typer.echo(telling.overview(Path(places.path("notebooks")), Site(places.path("site"))))
+    typer.echo(telling.overview(Path(places.path("notebooks")), Site.open()))
 
 
 @imports.command("export")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import UserError
-from analysis.reports.site import Record, Site
+from analysis.reports.record import Record
+from analysis.reports.site import Site
 
 BASE = Record(
     id="overview-000000000000",

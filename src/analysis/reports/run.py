@@ -19,7 +19,8 @@ from analysis.reports import notebooks, parameters, pictures, provenance
 from analysis.reports.notebooks import Report
 from analysis.reports.parameters import Value, moment, plain
 from analysis.reports.process import Processes
-from analysis.reports.site import PLOTLY, TEMPLATE, Record, Site
+from analysis.reports.record import Record
+from analysis.reports.site import PLOTLY, TEMPLATE, Site
 from analysis.settings import root, settings
 from analysis.store import Store
 
@@ -121,7 +122,7 @@ def make(
             broken.append((name, str(error)))  # the others still come out
     if not asked and not broken:
         raise UserError(f"{folder} holds no notebooks; choose another with VIRALITY_NOTEBOOKS")
-    site = Site(configured.path("site"))
+    site = Site.open()
     site.prepare()
     inputs = provenance.gather(Store.open(configured.path("store")), root())
     runner = _Runner(site, inputs, options, say)

@@ -7,7 +7,8 @@ from pathlib import Path
 from analysis.errors import UserError
 from analysis.reports import notebooks
 from analysis.reports.parameters import Parameter, plain
-from analysis.reports.site import Record, Site
+from analysis.reports.record import Record
+from analysis.reports.site import Site
 
 RUNS_SHOWN = 20
 

@@ -1,0 +1,94 @@
+"""The pages a reader comes in by: the newest of each report, every run, and a page per content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from analysis.reports import clean
+from analysis.reports.record import Record, standing
+
+TEMPLATE = Path(__file__).parent / "template"
+SHOWN = 200  # runs on the index; the others stand in the history
+INDEX, HISTORY, CONTENTS, FEED = "index.html", "history.html", "contents/index.html", "feed.xml"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the pages of one build share: the names of the assets, and the site's time zone."""
+
+    assets: dict[str, str]
+    zone: str
+
+
+def pages(records: list[Record], look: Look) -> dict[str, bytes]:
+    """Path to bytes of every page that depends on several runs; the index comes last.
+
+    Parameters
+    ----------
+    records : all runs, newest first
+    look : see Look
+    """
+    spoken = _contents(records)
+    made = {
+        f"contents/{key}.html": render("content.html.j2", look, home="../", **spoken[key])
+        for key in sorted(spoken)
+    }
+    listed = sorted(
+        spoken.values(), key=lambda entry: (entry["runs"][0].data_as_of, entry["url"]), reverse=True
+    )
+    made[CONTENTS] = render("contents.html.j2", look, home="../", contents=listed)
+    made[HISTORY] = render("history.html.j2", look, home="", records=records)
+    made[INDEX] = render(
+        "site.html.j2", look, home="", records=records, shown=SHOWN, latest=latest(records), contents=listed
+    )
+    return made
+
+
+def latest(records: list[Record]) -> list[dict[str, Any]]:
+    """One card a report: its standing page, with default parameters if there is one, and a newer failure."""
+    reports: dict[str, list[Record]] = {}
+    for record in records:
+        reports.setdefault(record.report, []).append(record)
+    cards = []
+    for _, mine in sorted(reports.items()):
+        usual = [record for record in mine if not record.given]
+        newest = standing(usual)[0] or standing(mine)[0]
+        shown = newest or mine[0]
+        _, failure = standing([record for record in mine if record.question == shown.question])
+        cards.append({"record": shown, "failed": failure if failure and failure.id != shown.id else None})
+    return cards
+
+
+def _contents(records: list[Record]) -> dict[str, dict[str, Any]]:
+    """content_id to its url, its title as the newest run has it, and its runs, newest data first."""
+    found: dict[str, dict[str, Any]] = {}
+    published = [record for record in records if record.status == "ok"]
+    # not by when they were made: these pages are the same whenever the site is built
+    for record in sorted(published, key=lambda record: (record.data_as_of, record.id), reverse=True):
+        for content in record.contents:
+            entry = found.setdefault(content["content_id"], {**content, "runs": []})
+            entry["runs"].append(record)
+    return found
+
+
+def render(name: str, look: Look, home: str, **words: Any) -> bytes:
+    """A page of the site from its template; ``home`` leads from it to the site's folder."""
+    page = _template(name).render(assets=look.assets, zone=look.zone, home=home, csp=clean.CSP, **words)
+    return str(page).encode()
+
+
+@cache
+def _template(name: str) -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=clean.finalize,
+        trim_blocks=True,
+    )
+    return environment.get_template(name)
