@@ -85,3 +85,13 @@ def keys(platform: str, names: tuple[str, ...]) -> dict[str, SecretStr | None]:
     found = model()
     values = {name: getattr(found, name) for name in names}
     return {name: value if value and value.get_secret_value() else None for name, value in values.items()}
+
+
+def addresses() -> tuple[SecretStr, ...]:
+    """Where alerts go: VIRALITY_ALERTS, addresses as Apprise writes them, a blank or a line end between."""
+
+    class Where(BaseSettings):
+        model_config = SettingsConfigDict(env_prefix="VIRALITY_", extra="ignore", env_file=root() / ".env")
+        alerts: SecretStr = SecretStr("")
+
+    return tuple(SecretStr(one) for one in Where().alerts.get_secret_value().split())

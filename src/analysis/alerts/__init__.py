@@ -14,38 +14,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.alerts.alert import KINDS, Alert, Delivered
+from analysis.alerts.deliver import deliver
+from analysis.alerts.operational import failed, stale
+from analysis.alerts.rules import Rules, read
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
     from analysis.store import Store
 
-__all__ = ["KINDS", "Alert", "Delivered", "check", "deliver", "failed", "stale", "watch"]
+__all__ = ["KINDS", "Alert", "Delivered", "Rules", "check", "deliver", "failed", "stale", "told_in", "watch"]
 
 
-def watch(store: Store, now: datetime) -> list[Alert]:
+def told_in(store: Store) -> Path:
+    """The file that remembers what was told about this store."""
+    return store.path / "alerts" / "told.json"
+
+
+def watch(store: Store, now: datetime, rules: Rules | None = None) -> list[Alert]:
     """What fired in the last days, and would be worth telling, as known at ``now``."""
     raise NotImplementedError
 
 
-def failed(report: str, since: datetime, at: datetime, why: str, repeat: str) -> Alert:
-    """A report that failed: ``since`` its first failure after it last came out, ``repeat`` the command."""
-    raise NotImplementedError
-
-
-def stale(report: str, since: datetime, at: datetime, why: str, repeat: str) -> Alert:
-    """A page that should have been renewed ``since`` and was not."""
-    raise NotImplementedError
-
-
-def deliver(alerts: Sequence[Alert], *, state: Path, now: datetime, urls: Sequence[SecretStr]) -> Delivered:
-    """Tell what was not told before; see ``Delivered``."""
-    raise NotImplementedError
-
-
 def check(store: Store, now: datetime, operational: Sequence[Alert] = ()) -> Delivered:
-    """Watch the store and deliver that and ``operational``, by the settings; never raises for a service.
+    """Watch the store, and deliver that and ``operational``, by the settings.
 
-    The end of a scheduled run: ``check(Store.open(), now, [failed("overview", ...), ...])``.
+    The end of a scheduled run: ``check(Store.open(), now, [failed("overview", ...), ...])``. A service that
+    does not answer raises nothing; a UserError says what is wrong with the settings.
     """
-    raise NotImplementedError
+    from analysis.settings import FILE, addresses, root
+
+    rules = read(root() / FILE)
+    fired = [*watch(store, now, rules), *operational]
+    return deliver(fired, state=told_in(store), now=now, urls=addresses(), rules=rules)

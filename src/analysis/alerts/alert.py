@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 KINDS = ("spike", "drop", "mix", "missing", "failed", "stale")
 """Analytical: spike, drop, mix (of referrers). Operational: missing (data), failed and stale (reports)."""
@@ -16,11 +15,11 @@ class Alert:
 
     kind : one of KINDS
     subject : what it is about, as a machine names it: "visits example.org", "report overview"
-    since : when the episode began, UTC; two alerts of one kind, subject and episode are the same thing
+    since : when the episode began, UTC
     at : when it could first be told, UTC
     title, body : plain text; whatever came from a platform has been through ``plain.text``
-    severity : an urgent one may break the quiet time, where the rules say so
-    until : when the episode was over; None while it goes on
+    last : when it was last seen, UTC; None: at. Of one kind and subject, what was seen again before the
+        re-arming time had passed is the same episode, however its beginning was dated
     """
 
     kind: str
@@ -29,12 +28,11 @@ class Alert:
     at: datetime
     title: str
     body: str
-    severity: Literal["notice", "urgent"] = "notice"
-    until: datetime | None = None
+    last: datetime | None = None
 
     @property
     def key(self) -> str:
-        """What it is told once under."""
+        """The episode's name, in records and on the terminal."""
         return f"{self.kind}|{self.subject}|{self.since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -46,9 +44,9 @@ class Delivered:
     known : told before; nothing was sent
     held : not in the quiet time; sent when it is over
     failed : at least one address did not take it; kept, and tried again next time
-    dropped : tried for so long that it is no news any more; not tried again
+    dropped : not taken for so long that it is no news any more; not tried again
     unarmed : no address is configured, so nothing was sent and nothing remembered
-    reasons : address (as "slack" or "mailto 2", never its URL) to why it did not take one
+    reasons : address (as "slack" or "mailto 2", never its URL) and why it did not take one
     """
 
     sent: tuple[str, ...] = ()
