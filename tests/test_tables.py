@@ -44,7 +44,7 @@ def interval(**change):
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
 def test_every_column_is_explained_and_every_key_is_a_column(table):
-    words = table.model.__doc__.replace(",", " ").split()
+    words = table.row.__doc__.replace(",", " ").split()
     assert set(table.columns) <= set(words)
     assert set(table.key) <= set(table.columns)
     assert conform(empty(table), table).empty

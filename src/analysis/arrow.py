@@ -14,11 +14,10 @@ from analysis.tables import STATUSES, Table, conform
 @cache
 def schema(table: Table) -> pa.Schema:
     """The table's columns as Arrow fields."""
-    columns = table.model.to_schema().columns
     kinds = {"str": pa.string(), "float64": pa.float64(), "bool": pa.bool_()}
     return pa.schema(
         [
-            pa.field(name, kinds.get(str(dtype), pa.timestamp("us", "UTC")), nullable=columns[name].nullable)
+            pa.field(name, kinds.get(str(dtype), pa.timestamp("us", "UTC")), nullable=name in table.nullable)
             for name, dtype in table.dtypes.items()
         ]
     )
@@ -35,7 +34,7 @@ def to_arrow(frame: pd.DataFrame | pa.Table, table: Table) -> pa.Table:
 
 
 def _check(rows: pa.Table, table: Table) -> None:
-    """The rules of the pandera models, on Arrow columns: for imports of millions of rows."""
+    """The tables' rules, on Arrow columns: for imports of millions of rows."""
     for field in schema(table):
         if not field.nullable and rows[field.name].null_count:
             raise ValueError(

@@ -1,19 +1,24 @@
 """The four tables every other room speaks in: content, events, readings, intervals.
 
-A pandera model each; its docstring says what a row is and what each column means. Times are
-``datetime64[us, UTC]``. A value is observed (a number, 0 included) or unknown for a reason, and
-an unknown value is missing, never 0.
+A class each; its docstring says what a row is and what each column means, its annotations the types,
+and ``| None`` which may be missing. Frames are held to them by pandera, which is imported when the first
+frame comes: a command that checks none starts without it. Times are ``datetime64[us, UTC]``. A value is
+observed (a number, 0 included) or unknown for a reason, and an unknown value is missing, never 0.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
-from pandera.typing.pandas import Series
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
 
 TIME = "datetime64[us, UTC]"
 UTC_TIME = pd.DatetimeTZDtype("us", "UTC")
@@ -33,13 +38,25 @@ STATUSES = (
 )
 
 
-class _Model(pa.DataFrameModel):
-    class Config:
-        strict = True
-        ordered = True
+@dataclass(frozen=True)
+class OneOf:
+    """A column holds nothing but these words."""
+
+    words: tuple[str, ...]
 
 
-class Content(_Model):
+@dataclass(frozen=True)
+class AtLeast:
+    """A column holds no smaller number."""
+
+    least: float
+
+
+Positive = Annotated[float, AtLeast(0)]
+Status = Annotated[str, OneOf(STATUSES)]
+
+
+class Content:
     """What was published: one canonical URL.
 
     content_id : hash of the canonical URL (``urls.content_id``)
@@ -49,14 +66,14 @@ class Content(_Model):
     site : registered host of the URL, as the reader knows it (``urls.site``)
     """
 
-    content_id: Series[str] = pa.Field(unique=True)
-    url: Series[str]
-    title: Series[str] = pa.Field(nullable=True)
-    published_at: Series[UTC_TIME] = pa.Field(nullable=True)  # type: ignore[valid-type]
-    site: Series[str]
+    content_id: str
+    url: str
+    title: str | None
+    published_at: datetime | None
+    site: str
 
 
-class Events(_Model):
+class Events:
     """One public act dated by the platform itself: a submission, a repost, a bookmark.
 
     event_id : ``platform:native id`` (``event_id()``)
@@ -73,21 +90,21 @@ class Events(_Model):
     source : where the row came from: an endpoint, a file and its line
     """
 
-    event_id: Series[str] = pa.Field(unique=True)
-    content_id: Series[str]
-    platform: Series[str]
-    kind: Series[str]
-    occurred_at: Series[UTC_TIME]  # type: ignore[valid-type]
-    observed_at: Series[UTC_TIME]  # type: ignore[valid-type]
-    actor: Series[str] = pa.Field(nullable=True)
-    audience: Series[float] = pa.Field(nullable=True, ge=0)
-    parent_id: Series[str] = pa.Field(nullable=True)
-    community: Series[str] = pa.Field(nullable=True)
-    observer: Series[str]
-    source: Series[str]
+    event_id: str
+    content_id: str
+    platform: str
+    kind: str
+    occurred_at: datetime
+    observed_at: datetime
+    actor: str | None
+    audience: Positive | None
+    parent_id: str | None
+    community: str | None
+    observer: str
+    source: str
 
 
-class Readings(_Model):
+class Readings:
     """The value of a counter at the moment somebody looked.
 
     platform, item_id : the item, by the platform's own id (``item_of(event_id)`` joins events)
@@ -99,23 +116,19 @@ class Readings(_Model):
     source : where the row came from
     """
 
-    platform: Series[str]
-    item_id: Series[str]
-    metric: Series[str]
-    observed_at: Series[UTC_TIME]  # type: ignore[valid-type]
-    observer: Series[str]
-    content_id: Series[str]
-    value: Series[float] = pa.Field(nullable=True)
-    status: Series[str] = pa.Field(isin=STATUSES)
-    reason: Series[str] = pa.Field(nullable=True)
-    source: Series[str]
-
-    @pa.dataframe_check(name="a value is known exactly when its status is observed")
-    def _unknown_is_not_a_number(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
-        return frame["value"].notna() == (frame["status"] == "observed")
+    platform: str
+    item_id: str
+    metric: str
+    observed_at: datetime
+    observer: str
+    content_id: str
+    value: float | None
+    status: Status
+    reason: str | None
+    source: str
 
 
-class Intervals(_Model):
+class Intervals:
     """A count already binned by whoever measured it: visits per hour, mentions per day.
 
     platform : for exposure, where the visit came from; otherwise the platform that counted
@@ -128,29 +141,21 @@ class Intervals(_Model):
     source : where the row came from
     """
 
-    platform: Series[str]
-    content_id: Series[str]
-    metric: Series[str]
-    start: Series[UTC_TIME]  # type: ignore[valid-type]
-    end: Series[UTC_TIME]  # type: ignore[valid-type]
-    observed_at: Series[UTC_TIME]  # type: ignore[valid-type]
-    observer: Series[str]
-    value: Series[float] = pa.Field(nullable=True)
-    status: Series[str] = pa.Field(isin=STATUSES)
-    reason: Series[str] = pa.Field(nullable=True)
-    partial: Series[bool]
-    source: Series[str]
-
-    @pa.dataframe_check(name="a value is known exactly when its status is observed")
-    def _unknown_is_not_a_number(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
-        return frame["value"].notna() == (frame["status"] == "observed")
-
-    @pa.dataframe_check(name="a bin ends after it starts")
-    def _ends_after_start(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
-        return frame["end"] > frame["start"]
+    platform: str
+    content_id: str
+    metric: str
+    start: datetime
+    end: datetime
+    observed_at: datetime
+    observer: str
+    value: float | None
+    status: Status
+    reason: str | None
+    partial: bool
+    source: str
 
 
-class Forecasts(_Model):
+class Forecasts:
     """One published forecast, kept so that it can be judged when its time has come.
 
     platform, item_id, metric : the counter that was forecast
@@ -165,39 +170,44 @@ class Forecasts(_Model):
     basis : learned, typical (the platform's growth) or pooled (all platforms' growth)
     """
 
-    platform: Series[str]
-    item_id: Series[str]
-    metric: Series[str]
-    content_id: Series[str]
-    horizon: Series[str] = pa.Field(isin=("2x", "24h", "7d", "final"))
-    made_at: Series[UTC_TIME]  # type: ignore[valid-type]
-    due: Series[UTC_TIME] = pa.Field(nullable=True)  # type: ignore[valid-type]
-    model: Series[str]
-    age_hours: Series[float] = pa.Field(ge=0)
-    value: Series[float]
-    forecast: Series[float] = pa.Field(ge=0)
-    q10: Series[float] = pa.Field(ge=0)
-    q50: Series[float] = pa.Field(ge=0)
-    q90: Series[float] = pa.Field(ge=0)
-    yardstick: Series[float] = pa.Field(nullable=True)
-    yardstick_q10: Series[float] = pa.Field(nullable=True)
-    yardstick_q90: Series[float] = pa.Field(nullable=True)
-    basis: Series[str] = pa.Field(isin=("learned", "typical", "pooled"))
+    platform: str
+    item_id: str
+    metric: str
+    content_id: str
+    horizon: Annotated[str, OneOf(("2x", "24h", "7d", "final"))]
+    made_at: datetime
+    due: datetime | None
+    model: str
+    age_hours: Positive
+    value: float
+    forecast: Positive
+    q10: Positive
+    q50: Positive
+    q90: Positive
+    yardstick: float | None
+    yardstick_q10: float | None
+    yardstick_q90: float | None
+    basis: Annotated[str, OneOf(("learned", "typical", "pooled"))]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table's name, its pandera model, its key, and the time that says when a row was known."""
+    """A table's name, the class of its rows, its key, and the time that says when a row was known."""
 
     name: str
-    model: type[_Model]
+    row: type
     key: tuple[str, ...]
     known_at: str | None
 
     @property
     def dtypes(self) -> dict[str, object]:
         """Column name to dtype, in order."""
-        return _dtypes(self.model)
+        return {name: dtype for name, (dtype, _, _) in _columns(self.row).items()}
+
+    @property
+    def nullable(self) -> set[str]:
+        """The columns in which a value may be missing."""
+        return {name for name, (_, missing, _) in _columns(self.row).items() if missing}
 
     @property
     def columns(self) -> list[str]:
@@ -231,9 +241,49 @@ STORED = {**TABLES, FORECASTS.name: FORECASTS}
 """What a store holds: the four tables of what was measured, and the ledger of what was forecast."""
 
 
+_DTYPES = {
+    str: pd.StringDtype(na_value=np.nan),
+    float: np.dtype(float),
+    bool: np.dtype(bool),
+    datetime: UTC_TIME,
+}
+
+
 @cache
-def _dtypes(model: type[_Model]) -> dict[str, object]:
-    return {name: column.dtype.type for name, column in model.to_schema().columns.items()}
+def _columns(row: type) -> dict[str, tuple[object, bool, list[OneOf | AtLeast]]]:
+    """Of every column its dtype, whether a value may be missing, and what else holds for it."""
+    found = {}
+    for name, hint in get_type_hints(row, include_extras=True).items():
+        parts = get_args(hint)
+        missing = NoneType in parts
+        kind, *rules = get_args(parts[0]) or [parts[0]] if missing else parts or [hint]
+        found[name] = _DTYPES[kind], missing, rules
+    return found
+
+
+@cache
+def _contract(table: Table) -> pa.DataFrameSchema:
+    """The table's rules, as pandera checks them."""
+    import pandera.pandas as pa
+
+    columns = {}
+    for name, (dtype, missing, rules) in _columns(table.row).items():
+        checks = [
+            pa.Check.isin(rule.words) if isinstance(rule, OneOf) else pa.Check.ge(rule.least)
+            for rule in rules
+        ]
+        columns[name] = pa.Column(dtype, checks, nullable=missing, unique=table.key == (name,))
+    whole = []
+    if "status" in columns:
+        whole.append(
+            pa.Check(
+                lambda frame: frame["value"].notna() == (frame["status"] == "observed"),
+                name="a value is known exactly when its status is observed",
+            )
+        )
+    if "start" in columns:
+        whole.append(pa.Check(lambda frame: frame["end"] > frame["start"], name="a bin ends after it starts"))
+    return pa.DataFrameSchema(columns, checks=whole, strict=True, ordered=True)
 
 
 def empty(table: Table) -> pd.DataFrame:
@@ -252,12 +302,11 @@ def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     pandera.errors.SchemaErrors
         Naming every column and row that breaks the table's rules.
     """
-    schema = table.model.to_schema()
     columns = {}
     for name, dtype in table.dtypes.items():
         if name in frame:
             columns[name] = frame[name].astype(dtype)
-        elif schema.columns[name].nullable:
+        elif name in table.nullable:
             columns[name] = pd.Series(index=frame.index, dtype=dtype)
     out = pd.DataFrame(columns, index=frame.index)
     if set(table.key) <= set(out.columns):
@@ -265,7 +314,7 @@ def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     unknown = [name for name in frame.columns if name not in table.dtypes]
     if unknown:
         out[unknown] = frame[unknown]  # let the strict schema name them
-    return schema.validate(out.reset_index(drop=True), lazy=True)
+    return _contract(table).validate(out.reset_index(drop=True), lazy=True)
 
 
 def event_id(platform: str, native_id: str) -> str:
