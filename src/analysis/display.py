@@ -12,6 +12,9 @@ from typing import Any
 import pandas as pd
 
 UNKNOWN = "unknown"
+# Beside their HTML, results and contents show themselves to machines: a page's record is made of these.
+RESULT = "application/vnd.virality.result+json"
+CONTENTS = "application/vnd.virality.contents+json"
 LONGEST = 200
 NUMBER = ' class="number"'
 
@@ -66,6 +69,28 @@ class Shown:
 
     def __repr__(self) -> str:
         return self.plain
+
+
+@dataclass(frozen=True)
+class About:
+    """The contents a notebook speaks of; on the site each has a page that links its reports."""
+
+    contents: list[dict[str, str]]
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        listed = "".join(f"<li>{escape(c['title'] or c['url'])}</li>" for c in self.contents)
+        return {
+            "text/html": f"<p>Speaks of:</p><ul>{listed}</ul>" if listed else "<p>Speaks of no content.</p>",
+            "text/plain": repr(self),
+            CONTENTS: self.contents,
+        }
+
+
+def about(contents: pd.DataFrame) -> About:
+    """Tell the page which contents it speaks of: content_id, url and title, as the store has them."""
+    wanted = contents[["content_id", "url", "title"]].astype(object)
+    rows = wanted.where(wanted.notna(), "").to_dict("records")
+    return About([{name: str(value) for name, value in row.items()} for row in rows])
 
 
 def say(*sentences: str) -> Shown:

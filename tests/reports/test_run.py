@@ -89,7 +89,8 @@ def test_good_ones_come_out_beside_failing_dying_and_endless_ones(
         page = (project / "reports/site/runs" / record["id"] / "index.html").read_text()
         assert "no <column>" not in page
     ok = project / "reports/site/runs" / found["ok"]["id"]
-    assert set(found["ok"]["files"]) == {"index.html", "notebook.ipynb", "figure-1.csv"}
+    named = {"index.html", "changes.html", "notebook.ipynb", "results.json", "figure-1.csv"}
+    assert set(found["ok"]["files"]) == named
     assert "<p>Told: VIRALITY_STORE</p>" in (ok / "index.html").read_text()  # keys stay outside
     assert "there was no Chromium" in (ok / "index.html").read_text()
     assert str(project) not in (ok / "notebook.ipynb").read_text()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from analysis.checks.check import Check
-from analysis.display import table_html
+from analysis.display import RESULT, table_html
 
 Verdict = Literal["found", "nothing", "inconclusive"]
 
@@ -40,6 +40,12 @@ class Result:
     def __post_init__(self) -> None:
         if self.verdict == "inconclusive" and not self.reason:
             raise ValueError("an inconclusive result must say why: reason is empty")
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """For machines, beside the HTML: what a page's record keeps, so that the next one can be compared."""
+        told = {"verdict": self.verdict, "reason": self.reason, "summary": self.summary, "model": self.model}
+        checks = [{"name": check.name, "passed": check.passed} for check in self.checks]
+        return {RESULT: told | {"checks": checks}}
 
     def _repr_html_(self) -> str:
         reason = f" ({escape(self.reason)})" if self.reason else ""

@@ -26,6 +26,7 @@ from traitlets.config import Config  # noqa: E402
 
 from analysis.reports import clean, exporter, pictures  # noqa: E402
 from analysis.reports.process import OUTCOME  # noqa: E402
+from analysis.reports.record import RESULTS  # noqa: E402
 
 NOTEBOOK = "notebook.ipynb"
 PAGE = "index.html"
@@ -117,11 +118,13 @@ def _page(notebook: Any, job: dict[str, Any], out: Path) -> dict[str, Any]:
 
     page, contents = exporter.render(notebook, job["page"] | {"pictures": still})
     (out / PAGE).write_text(page, encoding="utf-8")
+    (out / RESULTS).write_text(contents.found.to_json(), encoding="utf-8")
     for chart in contents.charts:
         (out / f"{chart.name}.csv").write_text(chart.csv, encoding="utf-8")
     return {
         "verdict": contents.verdict,
-        "summary": contents.summary[:600],
+        "summary": contents.summary,
+        "contents": contents.found.contents,
         "charts": len(contents.charts),
         "warnings": contents.warnings,
     }

@@ -15,12 +15,16 @@ from nbconvert.exporters import TemplateExporter
 from nbconvert.preprocessors import Preprocessor
 from traitlets import default
 
+from analysis.display import CONTENTS, RESULT
 from analysis.reports import clean, figures
 from analysis.reports.figures import Figure
+from analysis.reports.results import Found
 
 HERE = Path(__file__).parent
 # The richest form of an output we can show, best first.
 FORMS = (figures.MIME, "text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
+SUMMARY = 600  # characters of a summary that the index and the feed show
+ABOUT = "Every report on what this page speaks of"
 HIDDEN = "report-hide"  # a cell with this tag stays out of the page
 CELLS = {
     "number": re.compile(r"-?[\d.,]+(?:e[-+]?\d+)?|NaN"),
@@ -33,7 +37,7 @@ VERDICT = re.compile(r'<p class="verdict (\w+)">(.*?)</p>(?:\s*<p>(.*?)</p>)?', 
 
 @dataclass
 class Contents:
-    """What a page turned out to hold: headings as (level, anchor, text), charts, the verdict."""
+    """What a page turned out to hold: headings as (level, anchor, text), charts, verdict, findings."""
 
     title: str = ""
     headings: list[tuple[int, str, str]] = field(default_factory=list)
@@ -42,6 +46,7 @@ class Contents:
     summary: str = ""
     tables: int = 0
     warnings: int = 0
+    found: Found = field(default_factory=Found)
 
 
 class PagePreprocessor(Preprocessor):
@@ -72,6 +77,8 @@ class PagePreprocessor(Preprocessor):
             return self._text(output.text)
         if output.output_type == "error":
             return self._text(f"{output.ename}: {output.evalue}")
+        if CONTENTS in output.data:
+            return self._about(output.data[CONTENTS])
         form = next((form for form in FORMS if form in output.data), None)
         if form is None:
             return Markup('<p class="left-out">An output that needs a script was left out of this page.</p>')
@@ -80,7 +87,7 @@ class PagePreprocessor(Preprocessor):
             self.contents.charts.append(figures.build(value, len(self.contents.charts) + 1))
             return self.contents.charts[-1]
         if form == "text/html":
-            return self._html(value)
+            return self._html(value, self.contents.found.add_result(output.data.get(RESULT)))
         if form == "text/markdown":
             out = self._markdown(value)
             self._sum_up(out)
@@ -97,9 +104,21 @@ class PagePreprocessor(Preprocessor):
     def _text(self, value: str) -> Markup:
         return Markup('<pre tabindex="0">{}</pre>').format(clean.text(value))
 
-    def _html(self, value: str) -> Markup:
+    def _about(self, told: Any) -> Markup:
+        """Links to the pages of the contents that a notebook says it speaks of."""
+        link = Markup('<li><a href="../../contents/{}.html">{}</a></li>')
+        named = self.contents.found.add_contents(told)
+        if not named:
+            return Markup("")
+        listed = Markup("").join(link.format(row["content_id"], row["title"] or row["url"]) for row in named)
+        return Markup('<nav class="about" aria-label="{0}"><p>{0}:</p><ul>{1}</ul></nav>').format(
+            ABOUT, listed
+        )
+
+    def _html(self, value: str, model: str = "") -> Markup:
         out = clean.html(value)
         self._sum_up(out)
+        self.contents.found.add_tables(out, model)
         return self._scrolling(out)
 
     def _sum_up(self, out: str) -> None:
@@ -107,9 +126,9 @@ class PagePreprocessor(Preprocessor):
         found = VERDICT.search(out)
         if found and not self.contents.verdict:
             self.contents.verdict = found[1]
-            self.contents.summary = clean.without_tags(found[3] or found[2])
+            self.contents.summary = _short(clean.without_tags(found[3] or found[2]))
         elif not self.contents.summary and (first := re.search(r"<p>(.*?)</p>", out, re.S)):
-            self.contents.summary = clean.without_tags(first[1])
+            self.contents.summary = _short(clean.without_tags(first[1]))
 
     def _scrolling(self, out: str) -> Markup:
         """Each table in a region of its own that scrolls, can be reached by keyboard, and has a name."""
@@ -136,6 +155,14 @@ class PagePreprocessor(Preprocessor):
             if words:
                 self.contents.headings.append((level, anchor, words))
         return self._scrolling(out)
+
+
+def _short(summary: str) -> str:
+    """A summary as the index has it: whole sentences where it can."""
+    if len(summary) <= SUMMARY:
+        return summary
+    ends = [match.end() for match in re.finditer(r"[.!?](?= )", summary[:SUMMARY])]
+    return summary[: ends[-1]] if ends else summary[: SUMMARY - 1] + "…"
 
 
 def _classed(match: re.Match[str]) -> str:

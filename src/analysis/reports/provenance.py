@@ -30,6 +30,7 @@ class Inputs:
     software : names and versions of python, virality and the libraries
     code : a digest of the package's files, so that an edited model makes a page stale
     commit : of the project's folder, "with local changes" said; empty outside git
+    revised : bins of time of which a later count said something else
     """
 
     store: str
@@ -39,6 +40,7 @@ class Inputs:
     software: dict[str, str]
     code: str
     commit: str
+    revised: int = 0
 
 
 def gather(store: Store, root: Path) -> Inputs:
@@ -51,9 +53,14 @@ def gather(store: Store, root: Path) -> Inputs:
         "select max(seen) from (select max(observed_at) seen from events union all "
         "select max(observed_at) from readings union all select max(observed_at) from intervals)",
     )
+    revised = _one(
+        connection,
+        "select count(*) from (select 1 from intervals where not partial group by "
+        'hash(platform, content_id, metric, start, "end", observer) having min(value) <> max(value))',
+    )
     connection.close()
     as_of = latest.strftime("%Y-%m-%dT%H:%M:%SZ") if latest is not None else ""
-    return Inputs(str(store.path), versions, rows, as_of, _software(), _code(), _commit(root))
+    return Inputs(str(store.path), versions, rows, as_of, _software(), _code(), _commit(root), revised)
 
 
 def fingerprint(inputs: Inputs, notebook: str, values: dict[str, Any], pictures: bool) -> str:

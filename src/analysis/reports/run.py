@@ -236,11 +236,12 @@ class _Runner:
             fingerprint=self._fingerprint(one) if one else "",
             notebook=one.report.digest if one else "",
             data_as_of=self._as_of(one),
-            inputs=asdict(self.inputs),
+            inputs={name: value for name, value in asdict(self.inputs).items() if name != "store"},
             verdict=outcome.get("verdict", ""),
             summary=outcome.get("summary", ""),
             charts=outcome.get("charts", 0),
             warnings=outcome.get("warnings", 0),
+            contents=outcome.get("contents", []),
             error={"cell": "", "source": "", "traceback": "", **error} if error else None,
         )
 
