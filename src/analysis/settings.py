@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     """Where the reports' notebooks are."""
     watchlist: str = "data/watchlist.toml"
     """What to collect."""
+    schedule: str = "reports/schedule.toml"
+    """Which report is due when, for `virality run`."""
     contact: str = ""
     """An address platforms may write to; part of the User-Agent."""
 
