@@ -12,7 +12,7 @@ from analysis.models._scan import tail
 
 @njit(cache=True)
 def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm):  # type: ignore[no-untyped-def]
-    """Expected count and calibrated surprise (normal deviates, rises and drops alike) of every bucket.
+    """Expected count and calibrated surprise (normal deviates, below 0 for drops) of every bucket.
 
     ``fast`` and ``slow`` are the memories of level and of season and noise, in buckets. Counts beyond
     three deviations teach only as far as that, so a spike is not at once taken for the level.
@@ -80,7 +80,8 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
             seen[k] = keep_slow * seen[k] + 1.0
         reach = abs(best)
         typical = heavy / burst
-        fair[i] = reach if reach < 2.0 else 2.0 + (reach - 2.0) * min(0.4 / typical, 1.0)
+        calm = reach if reach < 2.0 else 2.0 + (reach - 2.0) * min(0.4 / typical, 1.0)
+        fair[i] = math.copysign(calm, best)
         if rows < warm or not known[i]:
             fair[i] = 0.0
         if not known[i]:

@@ -61,7 +61,8 @@ def score(
     -------
     DataFrame
         A row a bucket, unknown ones put into gaps: start (UTC), value, expected (counts; missing at the
-        start), surprise (normal deviates, 0 or more), score (0 to 1), alarm (bool).
+        start), surprise (normal deviates, 0 or more), rise (bool: what surprises is too much, not too
+        little), score (0 to 1), alarm (bool).
     """
     grid = _in_order(lay(known_at(series, as_of), fill=False), ends="end" in series)
     known = grid.known
@@ -77,13 +78,12 @@ def score(
     head = y[known][:HEAD]
     phi = baseline.scale(head)
     fast, slow = max(FAST / grid.cadence, 30.0), max(SLOW / grid.cadence, 100.0)
-    steps = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 288], np.int64)
-    lengths = steps[steps <= max(DAY / grid.cadence, 4)]
-    limit = threshold(grid.cadence, len(lengths), false_per_month)
+    lengths = _lengths(grid.cadence)
     beat = (index, (index + 1) % slots, part, slots)
-    expected, fair = _live.run(y, known, grid.width, *beat, lengths, fast, slow, phi, HEAD)
+    expected, signed = _live.run(y, known, grid.width, *beat, lengths, fast, slow, phi, HEAD)
+    fair, bar = np.abs(signed), limit(grid.cadence, false_per_month)
     memory = max(int(QUIET / grid.cadence), 1)
-    fresh, held, alarm = _live.announce(fair, known, memory, max(LINGER / grid.cadence, 1.0), limit)
+    fresh, held, alarm = _live.announce(fair, known, memory, max(LINGER / grid.cadence, 1.0), bar)
     value = np.where(fresh > 0, 0.5 + 0.5 * fresh / (fresh + HALF_WAY), 0.5 * held / (held + HALF_WAY))
     return pd.DataFrame(
         {
@@ -91,10 +91,21 @@ def score(
             "value": grid.y,
             "expected": expected,
             "surprise": fair,
+            "rise": signed > 0,
             "score": value,
             "alarm": alarm,
         }
     )
+
+
+def limit(cadence: int, false_per_month: float) -> float:
+    """The surprise that ordinary noise reaches this often in 30 days; cadence in microseconds."""
+    return threshold(cadence, len(_lengths(cadence)), false_per_month)
+
+
+def _lengths(cadence: int) -> np.ndarray:
+    steps = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 288], np.int64)
+    return steps[steps <= max(DAY / cadence, 4)]
 
 
 def _in_order(grid: Grid, *, ends: bool) -> Grid:
