@@ -17,6 +17,7 @@ from analysis.alerts.alert import KINDS, Alert, Delivered
 from analysis.alerts.deliver import deliver
 from analysis.alerts.operational import failed, stale
 from analysis.alerts.rules import Rules, read
+from analysis.alerts.state import NEWS
 
 if TYPE_CHECKING:
     from analysis.store import Store
@@ -31,17 +32,26 @@ def told_in(store: Store) -> Path:
 
 def watch(store: Store, now: datetime, rules: Rules | None = None) -> list[Alert]:
     """What fired in the last days, and would be worth telling, as known at ``now``."""
-    raise NotImplementedError
+    from analysis.alerts.watch import alerts
+
+    return alerts(store, now, rules or Rules(), NEWS)
 
 
 def check(store: Store, now: datetime, operational: Sequence[Alert] = ()) -> Delivered:
     """Watch the store, and deliver that and ``operational``, by the settings.
 
     The end of a scheduled run: ``check(Store.open(), now, [failed("overview", ...), ...])``. A service that
-    does not answer raises nothing; a UserError says what is wrong with the settings.
+    does not answer raises nothing, and where watching itself fails that is told as well; a UserError says
+    what is wrong with the settings.
     """
     from analysis.settings import FILE, addresses, root
 
     rules = read(root() / FILE)
-    fired = [*watch(store, now, rules), *operational]
-    return deliver(fired, state=told_in(store), now=now, urls=addresses(), rules=rules)
+    try:
+        fired = watch(store, now, rules)
+    except Exception as error:  # a report's failure must be told all the same
+        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        why = f"{type(error).__name__}: {error}"
+        fired = [failed("alerts: the store could not be watched", today, now, why, "virality alerts --debug")]
+    told = told_in(store)
+    return deliver([*fired, *operational], state=told, now=now, urls=addresses(), rules=rules)

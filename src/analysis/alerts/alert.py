@@ -19,7 +19,8 @@ class Alert:
     at : when it could first be told, UTC
     title, body : plain text; whatever came from a platform has been through ``plain.text``
     last : when it was last seen, UTC; None: at. Of one kind and subject, what was seen again before the
-        re-arming time had passed is the same episode, however its beginning was dated
+        re-arming time had passed is the same episode, however its beginning was dated (a report's failure:
+        before it came out again)
     """
 
     kind: str

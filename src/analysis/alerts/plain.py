@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from typing import Any
+from urllib.parse import quote
 
 LONGEST = 120
 BLANKS = ("Cc", "Zl", "Zp")  # controls and line ends
@@ -26,3 +27,11 @@ def text(value: Any, longest: int = LONGEST) -> str:
     if len(words) > longest:
         words = words[: longest - 1].rstrip() + "…"
     return ACTIVE.sub(rf"\1{BREAK}", words)
+
+
+def link(url: Any, longest: int = 200) -> str:
+    """The address of a page, to be followed, with everything else in it encoded; words where it is none."""
+    address = str(url)
+    if not re.match(r"https?://[\w.-]+(:\d+)?(/|$)", address) or len(address) > longest:
+        return text(address, longest)
+    return quote(address, safe=":/?&=%+-._~,;")

@@ -20,6 +20,7 @@ class Rules:
 
     kinds : which kinds are told at all
     false_per_month : analytical alerts that ordinary noise may bring in 30 days, over all series together
+    least : what a spike must have brought beyond the usual to be worth a message (visits, mentions, ...)
     rearm_hours : how long something must have been calm before it is told again
     missing_hours : how long a site's counter may say nothing (three of its bins, where they are longer)
     quiet : "22:00-07:00": what comes then is held, and told together afterwards; "" for never
@@ -30,6 +31,7 @@ class Rules:
 
     kinds: tuple[str, ...] = KINDS
     false_per_month: float = 1.0
+    least: float = 20.0
     rearm_hours: float = 24.0
     missing_hours: float = 36.0
     quiet: str = ""

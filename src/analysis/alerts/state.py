@@ -83,9 +83,11 @@ class State:
     def take(self, alert: Alert, rearm: timedelta) -> tuple[Episode, bool]:
         """The alert's episode, and whether it is a new one."""
         last = alert.last or alert.at
+        # a report that came out in between and failed again is missing again: that is told at once
+        calm = timedelta(0) if alert.kind in ("failed", "stale") else rearm
         for episode in self.episodes:
             same = episode.kind == alert.kind and episode.subject == alert.subject
-            if same and alert.since < episode.seen + rearm and last > episode.since - rearm:
+            if same and alert.since <= episode.seen + calm and last >= episode.since - calm:
                 episode.seen = max(episode.seen, last)
                 return episode, False
         new = Episode(alert.kind, alert.subject, alert.since, last, alert.at, alert.title, alert.body)

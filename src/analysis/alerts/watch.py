@@ -1,0 +1,154 @@
+"""Watching: what of the store's series is out of the ordinary, as the models judge them.
+
+Each series is judged by its past alone, so what fired at a moment is the same whether it is asked then or
+later: a replay of the past is one pass over it. The rate of false alarms that is accepted in all is shared
+evenly among everything that is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from analysis.alerts import say
+from analysis.alerts.alert import Alert
+from analysis.alerts.rules import Rules
+from analysis.alerts.series import Watched, watched
+from analysis.models import armed, drop, live, mix
+from analysis.store import Store
+
+HISTORY = pd.Timedelta(days=120)
+"""What the models learn from: several half-lives of the longest of their memories."""
+LOW = 0.75
+"""The part of a spike's limit that keeps its alarm up."""
+
+
+def alerts(store: Store, now: datetime, rules: Rules, period: pd.Timedelta) -> list[Alert]:
+    """What fired within ``period`` before ``now``, in order of time."""
+    moment = pd.Timestamp(now)
+    begin = moment - period
+    every = watched(store, (begin - HISTORY).to_pydatetime(), now)
+    sites = [one for one in every if one.site and not one.content_id]
+    shares = len(every) + 2 * len(sites)
+    rate = rules.false_per_month / max(shares, 1)
+    words = say.Words.of(store, every)
+    found = list(_spikes(every, rules, rate, words))
+    for site in sites:
+        found += [
+            *_drops(site, rules, rate, words),
+            *_mixes(site, rules, rate, words),
+            *_missing(site, rules, moment, words),
+        ]
+    found = [one for one in found if one.kind in rules.kinds and begin < pd.Timestamp(one.at) <= moment]
+    return sorted(found, key=lambda one: (one.at, one.key))
+
+
+def _spikes(every: list[Watched], rules: Rules, rate: float, words: say.Words) -> Iterator[Alert]:
+    """Rises of every series; one that a site's total and one of its contents show is told once."""
+    told: list[tuple[Watched, Alert, str]] = []
+    for one in every:
+        for alert, leader in _rises(one, rules, rate, words):
+            told.append((one, alert, leader))
+    for one, alert, leader in told:
+        again = any(
+            other.site == one.site
+            and bool(other.content_id) != bool(one.content_id)
+            and (leader or one.content_id) == (led or other.content_id)
+            and alert.since <= (same.last or same.at)
+            and same.since <= (alert.last or alert.at)
+            and (same.at, bool(one.content_id)) < (alert.at, bool(other.content_id))
+            for other, same, led in told
+            if one.site
+        )
+        if not again:
+            yield alert
+
+
+def _rises(one: Watched, rules: Rules, rate: float, words: say.Words) -> Iterator[tuple[Alert, str]]:
+    """Spikes of one series, and the content that brought most of each."""
+    rows = live.score(one.bins, false_per_month=rate, zone=rules.zone)
+    if len(rows) <= live.HEAD:
+        return
+    width = (one.bins["end"] - one.bins["start"]).median()
+    limit = live.limit(int(width / pd.Timedelta(microseconds=1)), rate)
+    level = np.where(rows["rise"], rows["surprise"], 0.0)
+    calm = max(round(rules.rearm / width), 1)
+    value, usual = rows["value"].to_numpy(), rows["expected"].to_numpy()
+    known = ~np.isnan(value)
+    when = _known_from(one.bins, rows["start"])
+    for first, last in armed.episodes(level, known, limit, LOW * limit, calm):
+        onset = first
+        while onset > 0 and first - onset < calm and value[onset - 1] > 1.5 * usual[onset - 1]:
+            onset -= 1
+        over = np.nancumsum(value[onset : last + 1] - usual[onset : last + 1])
+        enough = np.flatnonzero(over[first - onset :] >= rules.least)
+        if not len(enough):
+            continue
+        fire = first + int(enough[0])
+        # what is known by the time it is told: a whole day, where days are read as a whole
+        told = max(i for i in range(fire, last + 1) if when[i] <= when[fire])
+        since, until = rows["start"].iloc[onset], rows["start"].iloc[told] + width
+        seen = slice(onset, told + 1)
+        body, leader = words.spike(one, since, until, np.nansum(value[seen]), np.nansum(usual[seen]))
+        alert = Alert(
+            "spike", one.subject, since.to_pydatetime(), when[fire].to_pydatetime(),
+            f"Spike: {words.of_what(one)}", body, when[last].to_pydatetime(),
+        )  # fmt: skip
+        yield alert, leader
+
+
+def _drops(site: Watched, rules: Rules, rate: float, words: say.Words) -> Iterator[Alert]:
+    result = drop.find(site.bins, false_per_month=rate, zone=rules.zone)
+    when = _known_from(site.bins, site.bins["start"])
+    for row in result.table.itertuples():
+        at, last = (_at(site.bins, when, moment) for moment in (row.alarm, row.last))
+        yield Alert(
+            "drop", site.subject, row.onset.to_pydatetime(), at, f"Drop: {words.of_what(site)}",
+            words.drop(site, row), last,
+        )  # fmt: skip
+
+
+def _mixes(site: Watched, rules: Rules, rate: float, words: say.Words) -> Iterator[Alert]:
+    # an hour that was read and had no visit at all is known, too
+    empty = site.bins[~site.bins["start"].isin(site.sources["start"]) | site.bins["value"].isna()]
+    some = site.sources["platform"].iloc[0] if len(site.sources) else ""
+    rows = pd.concat([site.sources, empty.assign(platform=some)], ignore_index=True)
+    result = mix.find(rows, false_per_month=rate, zone=rules.zone)
+    when = _known_from(site.bins, site.bins["start"])
+    for row in result.table.itertuples():
+        moved = result.extra["sources"]
+        body = words.mix(moved[moved["onset"] == row.onset])
+        at = _at(site.bins, when, row.alarm)
+        yield Alert("mix", f"referrers {site.site}", row.onset.to_pydatetime(), at,
+                    f"Referrers changed: {words.of_site(site)}", body)  # fmt: skip
+
+
+def _missing(site: Watched, rules: Rules, now: pd.Timestamp, words: say.Words) -> Iterator[Alert]:
+    """Times in which the newest bin that was known was older than it should have been."""
+    bins = site.bins.dropna(subset="value").sort_values(["observed_at", "end"])
+    patience = max(pd.Timedelta(hours=rules.missing_hours), 3 * (bins["end"] - bins["start"]).median())
+    newest = bins["end"].cummax()
+    following = bins["observed_at"].shift(-1).fillna(now)
+    late = following - newest > patience
+    for end, then in zip(newest[late], following[late], strict=True):
+        yield Alert(
+            "missing", site.subject, end.to_pydatetime(), (end + patience).to_pydatetime(),
+            f"No data: {words.of_what(site)}", words.missing(site, end, patience), then.to_pydatetime(),
+        )  # fmt: skip
+
+
+def _known_from(bins: pd.DataFrame, starts: pd.Series) -> list[pd.Timestamp]:
+    """For each start, when it and all before it were known."""
+    order = bins.sort_values("start")
+    known = pd.Series(order["observed_at"].cummax().to_numpy(), index=order["start"].to_numpy())
+    return list(known.reindex(pd.DatetimeIndex(starts), method="ffill"))
+
+
+def _at(bins: pd.DataFrame, when: list[pd.Timestamp], moment: pd.Timestamp) -> datetime:
+    """When all bins that were over at a moment were known."""
+    place = int((bins["end"] <= moment).sum()) - 1
+    at: datetime = max(when[max(place, 0)], moment).to_pydatetime()
+    return at
