@@ -120,7 +120,7 @@ class _Reader:
         self.file, self.lines, self.folder, self.targets = file, text.splitlines(), folder, targets
         self.wrong: list[tuple[int, str]] = []
         headers = [n for n, line in enumerate(self.lines, 1) if re.match(r"\s*\[\[\s*entry\s*\]\]", line)]
-        self.blocks = list(zip(headers, [*headers[1:], len(self.lines) + 1], strict=True))
+        self.blocks = list(zip(headers, [*headers[1:], len(self.lines) + 1], strict=False))
 
     def schedule(self, data: dict[str, Any]) -> Schedule:
         top = (1, self.blocks[0][0] if self.blocks else len(self.lines) + 1)
@@ -176,9 +176,10 @@ class _Reader:
         if not isinstance(given, dict):
             self.tell(place, "parameters", given, 'expected a table such as { since = "last full week" }')
             given = {}
-        if report is None or due is None:
+        if report is None:
             return None
-        entry = Entry(name, report, due, given, target, missed, skip)
+        # a wrong `when` hides no wrong parameter
+        entry = Entry(name, report, due or when.parse("daily 00:00", zone), given, target, missed, skip)
         self.parameters(entry, place)
         return entry if len(self.wrong) == before else None
 

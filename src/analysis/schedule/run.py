@@ -109,6 +109,12 @@ class Run:
         known.entries = {name: standing for name, standing in known.entries.items() if name in names}
         targets = {entry.target for entry in self.schedule.entries}
         known.unpublished = {name: since for name, since in known.unpublished.items() if name in targets}
+        for subject in list(known.troubles):
+            room, _, name = subject.partition(" ")
+            if (room == "publish" and name not in targets) or (
+                room == "collect" and not self.schedule.collect
+            ):
+                known.well(subject)  # nobody asks for it any more
         known.run = {"id": self.journal.run, "pid": os.getpid(), "started": now.isoformat(), "step": "start"}
         self._save()
         self._log("begin", schedule=str(self.schedule.file))
