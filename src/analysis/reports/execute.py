@@ -1,14 +1,16 @@
-"""One report in a process of its own: run the notebook, make the page, leave an outcome.
+"""One report in processes of its own: one runs the notebook, another makes the page of what it left.
 
-``python -m analysis.reports.execute JOB.json`` is started by ``process.py``, which stops it by the
-clock. Progress goes to standard output as JSON lines; the outcome is a file, because after a dead
-kernel the notebook that papermill leaves says that all went well.
+``process.py`` has them forked by ``zygote.py``, or starts ``python -m analysis.reports.execute`` where that
+cannot be, and stops them by the clock. What they have to say goes over a socket, line by line; the outcome
+as well, because after a dead kernel the notebook that papermill leaves says that all went well. The page has
+a process of its own so that nothing a notebook did to its own can change how its page comes out.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -25,74 +27,58 @@ from papermill.exceptions import PapermillExecutionError  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 
 from analysis.reports import clean, exporter, pictures  # noqa: E402
-from analysis.reports.process import OUTCOME  # noqa: E402
+from analysis.reports.process import message  # noqa: E402
 from analysis.reports.record import RESULTS  # noqa: E402
 
 NOTEBOOK = "notebook.ipynb"
 PAGE = "index.html"
+CHARTS = "charts.html"
 TRACEBACK_LINES = 40
 SOCKET_LENGTH = 90  # Unix allows some 107 bytes for a socket's path
 
 
-def say(**words: Any) -> None:
-    """One line of progress."""
-    print(json.dumps(words), flush=True)
+class Channel:
+    """The line to whoever started us."""
+
+    def __init__(self, ends: socket.socket) -> None:
+        self.ends = ends
+        self.lines = ends.makefile("rb")
+
+    def say(self, **words: Any) -> None:
+        """Tell something."""
+        self.ends.sendall(message(**words))
+
+    def ask(self, **words: Any) -> dict[str, Any]:
+        """Ask for something and wait for it."""
+        self.say(ask=words)
+        answer: dict[str, Any] = json.loads(self.lines.readline())
+        return answer
 
 
-class Engine(NBClientEngine):
-    """papermill's engine over IPC, telling of each cell as it starts and ends."""
-
-    sockets = ""
-
-    @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
-        """Run the notebook; see papermill."""
-        config = Config()
-        if len(cls.sockets) < SOCKET_LENGTH:
-            config.KernelManager.transport = "ipc"
-            # left alone, every kernel of a folder would answer at ./kernel-ipc-1, and to each other's clients
-            config.KernelManager.ip = cls.sockets
-        cells = [id(cell) for cell in nb_man.nb.cells if cell.cell_type == "code"]
-        start, complete = nb_man.cell_start, nb_man.cell_complete
-
-        def started(cell: Any, cell_index: int | None = None, **rest: Any) -> None:
-            start(cell, cell_index=cell_index, **rest)
-            if id(cell) in cells:
-                say(cell=cells.index(id(cell)) + 1, of=len(cells), source=_first_line(cell.source))
-
-        def completed(cell: Any, cell_index: int | None = None, **rest: Any) -> None:
-            complete(cell, cell_index=cell_index, **rest)
-            if id(cell) in cells:
-                took = cell.metadata.papermill.get("duration")
-                say(done=cells.index(id(cell)) + 1, of=len(cells), seconds=took)
-
-        nb_man.cell_start, nb_man.cell_complete = started, completed
-        super().execute_managed_notebook(nb_man, kernel_name, config=config, **options)
-
-
-def main(path: str) -> int:
-    """Do the job the file describes; 0 when there is a page."""
+def main(stage: str, path: str, ends: socket.socket) -> int:
+    """Do one stage (run or page) of the job the file describes; 0 when it is done."""
+    channel = Channel(ends)
     job = json.loads(Path(path).read_text(encoding="utf-8"))
-    _die_with(job["parent"])
     out = Path(job["out"])
     began = time.monotonic()
     outcome: dict[str, Any] = {"done": False}
     try:
-        notebook = _execute(job, out)
-        outcome["kernel_seconds"] = round(time.monotonic() - began, 2)
-        say(stage="page")
-        outcome |= _page(notebook, job, out)
+        if stage == "run":
+            _execute(job, out, channel)
+            outcome["kernel_seconds"] = round(time.monotonic() - began, 2)
+        else:
+            outcome |= _page(job, out, Path(path).parent, channel)
         outcome["done"] = True
     except Exception as error:
         outcome["error"] = _told(error)
         _keep_what_there_is(out / NOTEBOOK)
-    (out / OUTCOME).write_text(json.dumps(outcome), encoding="utf-8")
+    channel.say(outcome=outcome)
     return 0 if outcome["done"] else 1
 
 
-def _execute(job: dict[str, Any], out: Path) -> Any:
-    Engine.sockets = job["sockets"]
-    papermill_engines.register("virality", Engine)
+def _execute(job: dict[str, Any], out: Path, channel: Channel) -> None:
+    """Run the notebook, with papermill."""
+    papermill_engines.register("virality", _engine(job, channel))
     notebook = papermill.execute_notebook(
         _literal(job["notebook"]),
         _literal(str(out / NOTEBOOK)),
@@ -102,20 +88,77 @@ def _execute(job: dict[str, Any], out: Path) -> Any:
         language="python",
         progress_bar=False,
         start_timeout=60,
-        execution_timeout=job["cell_timeout"],
         cwd=job["cwd"],
     )
     _forget_the_clock(notebook)
     nbformat.write(notebook, out / NOTEBOOK)
-    return notebook
 
 
-def _page(notebook: Any, job: dict[str, Any], out: Path) -> dict[str, Any]:
-    plotly = Path(job["plotly"])
+def _engine(job: dict[str, Any], channel: Channel) -> type[NBClientEngine]:
+    """The engine papermill shall use: in this process when it was forked for that, else a kernel over IPC."""
+    base: type[NBClientEngine] = NBClientEngine
+    options: dict[str, Any] = {}
+    if job["forked"]:
+        from analysis.reports.shell import ShellEngine
+
+        base = ShellEngine
+    elif len(job["sockets"]) < SOCKET_LENGTH:
+        options["config"] = config = Config()
+        config.KernelManager.transport = "ipc"
+        # left alone, every kernel of a folder would answer at ./kernel-ipc-1, and to each other's clients
+        config.KernelManager.ip = job["sockets"]
+
+    class Engine(base):
+        """Tells of each cell as it starts and ends."""
+
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **rest: Any) -> None:
+            """Run the notebook; see papermill."""
+            _tell_of_cells(nb_man, channel)
+            super().execute_managed_notebook(nb_man, kernel_name, **rest, **options)
+
+    return Engine
+
+
+def _tell_of_cells(manager: Any, channel: Channel) -> None:
+    """Have papermill's manager of a run tell of each code cell."""
+    numbers: dict[int, int] = {}
+    for cell in manager.nb.cells:
+        if cell.cell_type == "code":
+            numbers[id(cell)] = len(numbers) + 1
+    start, complete = manager.cell_start, manager.cell_complete
+
+    def started(cell: Any, cell_index: int | None = None, **rest: Any) -> None:
+        start(cell, cell_index=cell_index, **rest)
+        if id(cell) in numbers:
+            channel.say(cell=numbers[id(cell)], of=len(numbers), source=_first_line(cell.source))
+
+    def completed(cell: Any, cell_index: int | None = None, **rest: Any) -> None:
+        complete(cell, cell_index=cell_index, **rest)
+        if id(cell) in numbers:
+            took = cell.metadata.papermill.get("duration") or 0.0
+            channel.say(cell_done=numbers[id(cell)], of=len(numbers), seconds=took)
+
+    def save(**rest: Any) -> None:
+        """As far as it came; papermill's own way of writing would take longer than the cells."""
+        metadata = {name: value for name, value in manager.nb.metadata.items() if name != "papermill"}
+        half = Path(f"{manager.output_path}.half")
+        half.write_text(json.dumps(manager.nb | {"metadata": metadata}), encoding="utf-8")
+        half.replace(manager.output_path)
+
+    manager.cell_start, manager.cell_complete, manager.save = started, completed, save
+
+
+def _page(job: dict[str, Any], out: Path, work: Path, channel: Channel) -> dict[str, Any]:
+    """Make the page of the notebook that was run."""
 
     def still(charts: list[exporter.Figure]) -> tuple[set[str], str]:
-        return pictures.draw(charts, out, plotly)
+        if not charts:
+            return set(), ""
+        (work / CHARTS).write_text(pictures.page(charts, Path(job["plotly"])), encoding="utf-8")
+        return pictures.keep(channel.ask(draw=str(work / CHARTS)), charts, out)
 
+    notebook = nbformat.read(out / NOTEBOOK, as_version=4)
     page, contents = exporter.render(notebook, job["page"] | {"pictures": still})
     (out / PAGE).write_text(page, encoding="utf-8")
     (out / RESULTS).write_text(contents.found.to_json(), encoding="utf-8")
@@ -144,8 +187,6 @@ def _told(error: Exception) -> dict[str, Any]:
     kind = type(error).__name__
     if kind == "DeadKernelError":
         return {"message": "the kernel died (out of memory, or killed)"}
-    if kind == "CellTimeoutError":
-        return {"message": "a cell ran longer than --cell-timeout allows"}
     if kind == "UserError":
         return {"message": str(error)}
     return {"message": f"{kind}: {clean.text(str(error))[:500]}"}
@@ -193,4 +234,5 @@ def _die_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    _die_with(os.getppid())
+    sys.exit(main(sys.argv[1], sys.argv[2], socket.socket(fileno=int(sys.argv[3]))))

@@ -17,13 +17,19 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 @dataclass(frozen=True)
 class Report:
-    """A notebook seen as a report. ``name`` is the file's stem; ``digest`` is the file's SHA-256."""
+    """A notebook seen as a report.
+
+    name : the file's stem
+    digest : the file's SHA-256
+    modules : of ours, that it imports
+    """
 
     name: str
     path: Path
     title: str
     parameters: tuple[Parameter, ...]
     digest: str
+    modules: tuple[str, ...] = ()
 
 
 def names(folder: Path) -> list[str]:
@@ -62,10 +68,12 @@ def load(folder: Path, name: str) -> Report:
         (m[1].strip() for kind, text, _ in sources if kind == "markdown" and (m := _TITLE.search(text))), name
     )
     contract = next((text for kind, text, tags in sources if kind == "code" and "parameters" in tags), "")
-    return Report(name, path, title, read(contract, name), hashlib.sha256(raw).hexdigest())
+    ours = sorted({found for kind, text, _ in sources if kind == "code" for found in _IMPORT.findall(text)})
+    return Report(name, path, title, read(contract, name), hashlib.sha256(raw).hexdigest(), tuple(ours))
 
 
 _TITLE = re.compile(r"^# +(.+?)\s*#*$", re.M)
+_IMPORT = re.compile(r"^(?:from|import) +(analysis(?:\.\w+)*)", re.M)
 
 
 def _text(cell: dict) -> str:

@@ -5,137 +5,263 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-OUTCOME = "outcome.json"
+JOB = "job.json"
+START = 120.0  # seconds until a process must have begun
 GRACE = 5.0  # seconds between asking a process to end and ending it
+CAN_FORK = (
+    sys.platform == "linux"
+)  # elsewhere libraries may not survive it, and nothing tells of a child's end
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+Answer = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def message(**words: Any) -> bytes:
+    """One line between a command and the processes of its reports."""
+    return json.dumps(words).encode() + b"\n"
 
 
 class Processes:
-    """The processes of one command, so that stopping it stops them."""
+    """The processes of one command, so that stopping it stops them.
 
-    def __init__(self) -> None:
-        self._running: set[subprocess.Popen] = set()
+    Parameters
+    ----------
+    store : the store's absolute path
+    modules : of ours, to be imported before the first report is forked
+    answer : answers what a process asks for (the pictures of its page)
+    """
+
+    def __init__(self, store: str, modules: list[str], answer: Answer) -> None:
+        self.modules, self.answer = modules, answer
         self.stopped = False
+        self._home = tempfile.TemporaryDirectory(prefix="virality-")
+        self._environment = _environment(store, Path(self._home.name))
+        self._lock = threading.Lock()
+        self._zygote: subprocess.Popen | None = None
+        self._control: socket.socket | None = None
+        self._running: set[int] = set()
 
-    def execute(
-        self, job: dict[str, Any], store: str, work: Path, timeout: float, say: Callable[[str], None]
-    ) -> dict[str, Any]:
+    def prepare(self) -> None:
+        """Start the process that reports are forked from, without waiting for it to be ready."""
+        if not CAN_FORK or self.stopped or (self._zygote and self._zygote.poll() is None):
+            return
+        if self._control:
+            self._control.close()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, open(Path(self._home.name) / "stderr", "ab") as errors:
+            self._zygote = subprocess.Popen(
+                [sys.executable, "-m", "analysis.reports.zygote", *self.modules],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=self._environment,
+                start_new_session=True,
+            )
+
+    def execute(self, job: dict[str, Any], work: Path, say: Callable[[str], None]) -> dict[str, Any]:
         """Run one job (see ``execute.py``) and tell how it ended.
 
         Parameters
         ----------
         job : what execute.py reads
-        store : the store's absolute path
-        work : a folder of this run alone; short, because sockets live there
-        timeout : seconds it may take
+        work : a folder of this run alone
         say : is told of each cell
 
         Returns
         -------
-        the outcome that execute.py left, or ``{"error": {...}}`` when it left none or was stopped.
-        The exit code decides, never the notebook.
+        the outcome of both stages, or ``{"error": {...}}``. The exit code decides, never the notebook.
         """
-        path = work / "job.json"
-        path.write_text(json.dumps(job), encoding="utf-8")
-        heard: dict[str, Any] = {}
-        timed_out = False
-        with open(work / "stderr", "w+b") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "analysis.reports.execute", str(path)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                errors="replace",
-                env=_environment(store, work),
-                start_new_session=True,
-            )
-            self._running.add(process)
-            reader = threading.Thread(target=_listen, args=(process, heard, say), daemon=True)
-            reader.start()
-            if self.stopped:
-                _stop(process)
-            try:
-                process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                timed_out = True
-                _stop(process)
-            finally:
-                self._running.discard(process)
-            reader.join(GRACE)
-            if process.stdout is not None and not reader.is_alive():
-                process.stdout.close()
-            errors.seek(0)
-            complaint = errors.read().decode("utf-8", "replace").strip().splitlines()
-        here = {}
-        if "cell" in heard and "stage" not in heard:
-            here = {"cell": f"cell {heard['cell']} of {heard['of']}", "source": heard["source"]}
-        if timed_out:
-            return {"error": {"message": f"stopped after {timeout:g} s (--timeout)", **here}}
-        outcome = _read(Path(job["out"]) / OUTCOME)
-        if process.returncode == 0 and outcome.get("done"):
-            return outcome
-        if outcome.get("error"):
-            return {"error": here | outcome["error"]}
-        tail = f": {complaint[-1][:300]}" if complaint else ""
-        return {"error": {"message": f"the process ended with status {process.returncode}{tail}", **here}}
+        (work / JOB).write_text(json.dumps(job), encoding="utf-8")
+        clocks: dict[str, float] = {}
+        outcome: dict[str, Any] = {}
+        for stage in ("run", "page"):
+            heard, status = self._stage(stage, work, job, clocks, say)
+            outcome |= heard.get("outcome", {})
+            if status != 0 or not outcome.get("done"):
+                return {"error": _error(heard, status, job, work)}
+        return outcome
 
     def stop(self) -> None:
         """End all of them, and what they would start next."""
         self.stopped = True
+        with self._lock:
+            if self._control:
+                self._control.close()
+                self._control = None
         for process in list(self._running):
-            _stop(process)
+            _signal(process, signal.SIGKILL)
+
+    def close(self) -> None:
+        """When the last report is done."""
+        self.stop()
+        if self._zygote:
+            try:
+                self._zygote.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                self._zygote.kill()
+                self._zygote.wait()
+        self._home.cleanup()
+
+    def _stage(
+        self,
+        stage: str,
+        work: Path,
+        job: dict[str, Any],
+        clocks: dict[str, float],
+        say: Callable[[str], None],
+    ) -> tuple[dict[str, Any], int | None]:
+        """Run one stage: what was heard of it, and its exit status; None when a clock ended it."""
+        heard: dict[str, Any] = {}
+        clocks["start"] = time.monotonic() + START
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                child = self._begin(stage, work / JOB, theirs)
+            try:
+                for words in _lines(ours, clocks):
+                    heard |= words
+                    if "pid" in words:
+                        self._running.add(words["pid"])
+                        del clocks["start"]
+                        clocks.setdefault("report", time.monotonic() + job["timeout"])
+                    if "cell" in words:
+                        clocks["cell"] = time.monotonic() + job["cell_timeout"]
+                    if "cell_done" in words:
+                        del clocks["cell"]
+                        say(f"cell {words['cell_done']} of {words['of']}, {words['seconds']:.1f} s")
+                    if "ask" in words:
+                        ours.sendall(message(**self.answer(words["ask"])))
+                    if "status" in words:
+                        return heard, words["status"]
+                return heard, child.wait(GRACE) if child else 1
+            except _ClockError as clock:
+                heard["clock"] = clock.name
+                self._end(heard.get("pid"), ours, child)
+                return heard, None
+            finally:
+                self._running.discard(heard.get("pid", 0))
+
+    def _begin(self, stage: str, job: Path, channel: socket.socket) -> subprocess.Popen | None:
+        """Fork a process for the stage, or start one where that cannot be done."""
+        with self._lock:
+            self.prepare()
+            if self._control:
+                asked = f"{stage}\0{job}".encode("utf-8", "surrogateescape")
+                socket.send_fds(self._control, [asked], [channel.fileno()])
+                return None
+        with open(job.with_name("stdout"), "ab") as out, open(job.with_name("stderr"), "ab") as errors:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "analysis.reports.execute", stage, str(job), str(channel.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=errors,
+                env=self._environment,
+                start_new_session=True,
+                pass_fds=[channel.fileno()],
+            )
+        channel.sendall(message(pid=child.pid))
+        return child
+
+    @staticmethod
+    def _end(process: int | None, channel: socket.socket, child: subprocess.Popen | None) -> None:
+        """End a process, its kernel and whatever it started: asked first, then not."""
+        if process is None:
+            return
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            _signal(process, how)
+            try:
+                for words in _lines(channel, {"grace": time.monotonic() + GRACE}):
+                    if "status" in words:
+                        return
+                if child:
+                    child.wait(GRACE)
+                return
+            except (_ClockError, subprocess.TimeoutExpired):
+                continue
 
 
-def _listen(process: subprocess.Popen, heard: dict[str, Any], say: Callable[[str], None]) -> None:
-    for line in process.stdout or ():
+class _ClockError(Exception):
+    """A clock ran out; ``name`` says which."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _lines(channel: socket.socket, clocks: dict[str, float]) -> Iterator[dict[str, Any]]:
+    """What the other end says, line by line, until it is closed or one of the clocks runs out."""
+    buffer = b""
+    while True:
+        name, until = min(clocks.items(), key=lambda clock: clock[1])
         try:
-            words = json.loads(line)
-        except ValueError:
-            continue  # something a library printed
-        if not isinstance(words, dict):
-            continue
-        heard.update(words)
-        if words.get("seconds") is not None:
-            say(f"cell {words['done']} of {words['of']}, {words['seconds']:.1f} s")
+            channel.settimeout(max(until - time.monotonic(), 0.001))
+            chunk = channel.recv(2**16)
+        except TimeoutError:
+            raise _ClockError(name) from None
+        except ConnectionError:
+            return
+        if not chunk:
+            return
+        *lines, buffer = (buffer + chunk).split(b"\n")
+        for line in lines:
+            try:
+                words = json.loads(line)
+            except ValueError:
+                continue  # cut off when its process was killed
+            if isinstance(words, dict):
+                yield words
 
 
-def _environment(store: str, work: Path) -> dict[str, str]:
-    """What a kernel may know: where the store is. Keys of platforms are none of a report's business."""
+def _error(heard: dict[str, Any], status: int | None, job: dict[str, Any], work: Path) -> dict[str, Any]:
+    """Why a stage was not done, and in which cell: in its own words, or as its end tells."""
+    here = {}
+    if "cell" in heard:
+        here = {"cell": f"cell {heard['cell']} of {heard['of']}", "source": heard["source"]}
+    if heard.get("outcome", {}).get("error"):
+        return here | heard["outcome"]["error"]
+    if heard.get("clock") == "report":
+        return {"message": f"stopped after {job['timeout']:g} s (--timeout)", **here}
+    if heard.get("clock") == "cell":
+        return {"message": f"a cell ran longer than the {job['cell_timeout']:g} s of --cell-timeout", **here}
+    if heard.get("clock"):
+        return {"message": f"its process did not start within {START:g} s"}
+    if status == -signal.SIGKILL:
+        return {"message": "the kernel died (out of memory, or killed)", **here}
+    try:
+        complaint = (work / "stderr").read_text("utf-8", "replace").strip().splitlines()
+    except OSError:
+        complaint = []
+    tail = f": {complaint[-1][:300]}" if complaint else ""
+    return {"message": f"the kernel died: its process ended with status {status}{tail}", **here}
+
+
+def _environment(store: str, home: Path) -> dict[str, str]:
+    """What a report may know: where the store is. Keys of platforms are none of its business."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VIRALITY_")}
     given = {
         "VIRALITY_STORE": store,
         "PLOTLY_RENDERER": "plotly_mimetype",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",
         "TZ": "UTC",
-        "IPYTHONDIR": str(work / "ipython"),  # nobody's start-up files, and no shared history
-        "JUPYTER_RUNTIME_DIR": str(work / "runtime"),
+        "IPYTHONDIR": str(home / "ipython"),  # nobody's start-up files, and no shared history
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
     }
     return kept | dict.fromkeys(ONE_THREAD, "1") | given
 
 
-def _stop(process: subprocess.Popen) -> None:
-    """End the child; its kernel ends with it."""
-    process.terminate()
+def _signal(process: int, how: signal.Signals) -> None:
     try:
-        process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """The outcome, taken out of the folder that will be published."""
-    try:
-        words = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    path.unlink()
-    return words if isinstance(words, dict) else {}
+        os.killpg(process, how)
+    except (ProcessLookupError, PermissionError):
+        return

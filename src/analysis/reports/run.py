@@ -16,9 +16,10 @@ from typing import Any
 
 from analysis.errors import UserError
 from analysis.reports import notebooks, parameters, pictures, provenance
+from analysis.reports.browser import BrowserError, Chromium
 from analysis.reports.notebooks import Report
 from analysis.reports.parameters import Value, moment, plain
-from analysis.reports.process import Processes
+from analysis.reports.process import CAN_FORK, Processes
 from analysis.reports.record import Record
 from analysis.reports.site import PLOTLY, TEMPLATE, Site
 from analysis.settings import root, settings
@@ -137,7 +138,8 @@ class _Runner:
     ) -> None:
         self.site, self.inputs, self.options, self.say = site, inputs, options, say
         self.assets = site.assets()
-        self.processes = Processes()
+        program = pictures.browser()
+        self.chromium = Chromium(program) if program else None
 
     def run(self, asked: list[Asked], broken: list[tuple[str, str]]) -> Done:
         records = [self._unreadable(name, message) for name, message in broken]
@@ -151,19 +153,41 @@ class _Runner:
             self.say(f"{one.report.name}: up to date")
             records.append(self.site.checked(fresh, _now(), self._renew(one)))
             current.add(fresh.id)
-        cores = os.cpu_count() or 1
-        workers = max(1, min(self.options.workers or cores, cores, len(waiting) or 1))
-        with ThreadPoolExecutor(workers) as pool:
-            try:
-                for future in as_completed([pool.submit(self._one, one) for one in waiting]):
-                    records.append(future.result())
-            except BaseException:
-                self.processes.stop()
-                pool.shutdown(cancel_futures=True)
-                raise
+        if waiting:
+            records += self._all(waiting)
         order = [name for name, _ in broken] + [one.report.name for one in asked]
         records.sort(key=lambda record: order.index(record.report))
         return Done(records, current, self.site)
+
+    def _all(self, waiting: list[Asked]) -> list[Record]:
+        """Run what has to be run, several at a time."""
+        modules = sorted({name for one in waiting for name in one.report.modules})
+        processes = Processes(self.inputs.store, modules, self._draw)
+        processes.prepare()
+        if self.chromium:
+            self.chromium.start()
+        cores = os.cpu_count() or 1
+        with ThreadPoolExecutor(max(1, min(self.options.workers or cores, cores, len(waiting)))) as pool:
+            try:
+                started = [pool.submit(self._one, one, processes) for one in waiting]
+                return [future.result() for future in as_completed(started)]
+            except BaseException:
+                processes.stop()
+                pool.shutdown(cancel_futures=True)
+                raise
+            finally:
+                processes.close()
+                if self.chromium:
+                    self.chromium.close()
+
+    def _draw(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The pictures that a page asks for."""
+        if self.chromium is None:
+            return {"why": pictures.NO_BROWSER}
+        try:
+            return {"drawn": self.chromium.evaluate(Path(asked["draw"]), pictures.READ)}
+        except BrowserError:
+            return {"why": pictures.NOT_DRAWN}
 
     def _fingerprint(self, one: Asked) -> str:
         values = {name: plain(value) for name, value in one.values.items()}
@@ -178,18 +202,15 @@ class _Runner:
             return None if one.given else RENEW_DAYS
         return days or None
 
-    def _one(self, one: Asked) -> Record:
+    def _one(self, one: Asked, processes: Processes) -> Record:
         name, run_id = one.report.name, self._id(one)
         started, began = _now(), time.monotonic()
         place = self.site.stage(run_id)
         work = Path(tempfile.mkdtemp(prefix="virality-"))  # short: sockets live here
         try:
             job = self._job(one, place, work)
-            limit = self.options.timeout
-            outcome = self.processes.execute(
-                job, self.inputs.store, work, limit, lambda line: self.say(f"{name}: {line}")
-            )
-            if self.processes.stopped:
+            outcome = processes.execute(job, work, lambda line: self.say(f"{name}: {line}"))
+            if processes.stopped:
                 raise UserError("stopped; nothing half done was published")
             took = round(time.monotonic() - began, 2)
             return self._publish(self._record(name, run_id, started, took, outcome, one), place)
@@ -260,9 +281,10 @@ class _Runner:
             "cwd": str(path.parent),  # where JupyterLab would run it
             "out": str(place),
             "sockets": str(work / "kernel"),
-            "parent": os.getpid(),
+            "forked": CAN_FORK,
             "parameters": {name: plain(one.values[name]) for name in sorted(one.given)},
-            "cell_timeout": int(self.options.cell_timeout),
+            "timeout": self.options.timeout,
+            "cell_timeout": self.options.cell_timeout,
             "plotly": str(TEMPLATE / PLOTLY),
             "page": self._page(one),
         }
