@@ -1,8 +1,8 @@
 """What would have been told, had alerts been armed: a replay, with only what was known at each moment.
 
 In a made-up world, where the truth is known, each alert is laid beside it: a spike is right when a planted
-episode of that content (for a site: of any) was going on; a change of the mix when one began within its
-first two weeks; missing data when the site's counter had failed. What is not planted is false.
+episode of that content (for a site: of any) was going on, missing data when the site's counter had failed; a
+drop is false. Nobody planted changes of the mix, but episodes make some: they are not judged.
 """
 
 from __future__ import annotations
@@ -81,21 +81,18 @@ def preview(store: Store, now: datetime, rules: Rules, days: int = DAYS) -> Prev
 
 def planted(store: Store) -> pd.DataFrame | None:
     """The truth of the made-up world in a store; None where what is in it really happened."""
-    row = store.sql().sql("select source from intervals limit 1").fetchone()
-    said = re.fullmatch(rf"{MADE_UP} \d+: seed (\d+), (\d+) days, (\d+) contents", row[0]) if row else None
-    return world(*(int(number) for number in said.groups())).truth if said else None
+    rows = store.sql().execute("select source from intervals limit 1").fetchall()
+    said = [re.fullmatch(rf"{MADE_UP} \d+: seed (\d+), (\d+) days, (\d+) contents", row[0]) for row in rows]
+    return world(*(int(number) for number in said[0].groups())).truth if said and said[0] else None
 
 
-def right(alert: Alert, truth: pd.DataFrame) -> bool:
-    """Whether something was planted that the alert tells of."""
-    since, last = pd.Timestamp(alert.since), pd.Timestamp(alert.last or alert.at)
-    facts = truth[truth["fact"] == ("gap" if alert.kind == "missing" else "spike")]
-    if alert.kind in ("drop", "failed", "stale"):
-        return False
-    if alert.kind == "mix":
-        return bool(((facts["onset"] <= last) & (facts["end"] >= since - pd.Timedelta(days=1))).any())
+def right(alert: Alert, truth: pd.DataFrame) -> bool | None:
+    """Whether something was planted that the alert tells of; None where nobody knows."""
+    if alert.kind not in ("spike", "drop", "missing"):
+        return None
+    facts = truth[truth["fact"] == {"spike": "spike", "missing": "gap"}.get(alert.kind, "drop")]
     content = alert.subject.rpartition(" ")[2]
     if content in set(truth["content_id"].dropna()):
         facts = facts[facts["content_id"] == content]
-    hour = pd.Timedelta(hours=1)
+    hour, since, last = pd.Timedelta(hours=1), pd.Timestamp(alert.since), pd.Timestamp(alert.last or alert.at)
     return bool(((facts["onset"] - hour <= last) & (facts["end"] + hour >= since)).any())
