@@ -159,12 +159,17 @@ def report(
         typer.Option(min=0, help="Days after which a page says it is out of date; 0: never. [default: 7]"),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Run even what is up to date.")] = False,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Also write each page here as one file, to send by mail.")
+    ] = False,
 ) -> None:
     """Run notebooks and publish their pages; what is up to date is left alone.
 
     Examples: virality report overview -p since=2021-06-01 -p until=2021-07-01
 
     virality report --all
+
+    virality report story -p url=https://example.org/a --single-file
 
     Exit status: 0 all pages are there, 1 a report failed (the others still came out), 2 nothing was run.
     """
@@ -173,6 +178,12 @@ def report(
     asked = run.Options(timeout, cell_timeout, workers, renew, again)
     done = run.make(names or [], parameter or [], everything, asked, lambda line: typer.echo(line, err=True))
     typer.echo(telling.ending(done.records, done.current, done.site))
+    if single_file:
+        from analysis.reports.single import single
+
+        for record in done.records:
+            if record.status == "ok":
+                typer.echo(f"To send: {single(done.site, record, Path.cwd())}")
     if done.failed:
         raise typer.Exit(1)
 

@@ -32,8 +32,12 @@ def text(value: Any) -> str:
         return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.3g}"
     if isinstance(value, int):
         return f"{value:,}"
-    out = str(value)
-    return out if len(out) <= LONGEST else out[: LONGEST - 1] + "…"
+    return short(str(value), LONGEST)
+
+
+def short(words: str, longest: int) -> str:
+    """The words, cut where they are longer than that."""
+    return words if len(words) <= longest else words[: longest - 1].rstrip() + "…"
 
 
 def table_html(frame: pd.DataFrame, caption: str = "") -> str:

@@ -32,7 +32,7 @@ HOSTILE = [
 CONTEXT: dict[str, Any] = {
     "title": "A title with <angles> & ampersand",
     "report": "page",
-    "assets": {"report.css": "a.css", "report.js": "b.js", "plotly.js": "c.js"},
+    "assets": {"report.css": "a.css", "report.js": "b.js", "zone.js": "z.js", "plotly.js": "c.js"},
     "data_as_of": "2026-01-31 00:00 UTC",
     "parameters": [{"name": "url", "value": "https://x.example/?a=<b>&c", "given": True, "note": "which"}],
     "versions": {"events": 3, "content": -1},

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.display import short
 from analysis.reports.record import RESULTS, Record
 
 MOST = 60  # rows of one table's changes that are listed
@@ -92,7 +93,7 @@ def _parameters(before: Record, now: Record) -> Iterator[Change]:
     for name in dict.fromkeys([*old, *new]):
         was, became = (side.get(name, {}).get("value", "not there") for side in (old, new))
         if was != became:
-            yield Change("parameter", name, _cut(was), _cut(became))
+            yield Change("parameter", name, short(was, LONGEST), short(became, LONGEST))
 
 
 def _models(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
@@ -180,14 +181,14 @@ def _rows(name: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Chang
     key = _key(old, new)
     was, became = ({tuple(row[i] for i in key): row for row in table["rows"]} for table in (old, new))
     for row in dict.fromkeys([*became, *was]):
-        what = ", ".join(_cut(word, 80) for word in row)
+        what = ", ".join(short(word, 80) for word in row)
         if row not in was or row not in became:
             yield Change(name, what, "", "", "is new" if row not in was else "is no longer listed")
             continue
         for place, column in enumerate(new["columns"]):
             a, b = was[row][place], became[row][place]
             if a != b:
-                yield Change(name, f"{what}: {column}", _cut(a), _cut(b), _moved(a, b))
+                yield Change(name, f"{what}: {column}", short(a, LONGEST), short(b, LONGEST), _moved(a, b))
 
 
 def _key(old: dict[str, Any], new: dict[str, Any]) -> list[int]:
@@ -217,9 +218,5 @@ def _sentence(before: Record, why: list[Change], answers: list[Change]) -> str:
     told = told or ["no verdict changed"]
     told.append(f"{moved:,} {'entry of a table differs' if moved == 1 else 'entries of tables differ'}")
     other = ", ".join(causes[:-1]) + " and " + causes[-1] if len(causes) > 1 else "".join(causes)
-    went_in = f"what went in differs in {other or 'nothing'}"
+    went_in = f"what went in differently: {other or 'nothing'}"
     return f"Since the report before it ({known}) {', '.join(told)}; {went_in}."
-
-
-def _cut(text: str, longest: int = LONGEST) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -15,7 +15,7 @@ from nbconvert.exporters import TemplateExporter
 from nbconvert.preprocessors import Preprocessor
 from traitlets import default
 
-from analysis.display import CONTENTS, RESULT
+from analysis.display import CONTENTS, RESULT, short
 from analysis.reports import clean, figures
 from analysis.reports.figures import Figure
 from analysis.reports.results import Found
@@ -23,6 +23,7 @@ from analysis.reports.results import Found
 HERE = Path(__file__).parent
 # The richest form of an output we can show, best first.
 FORMS = (figures.MIME, "text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
+TITLE = 120  # characters of a title in a list
 SUMMARY = 600  # characters of a summary that the index and the feed show
 ABOUT = "Every report on what this page speaks of"
 HIDDEN = "report-hide"  # a cell with this tag stays out of the page
@@ -110,7 +111,9 @@ class PagePreprocessor(Preprocessor):
         named = self.contents.found.add_contents(told)
         if not named:
             return Markup("")
-        listed = Markup("").join(link.format(row["content_id"], row["title"] or row["url"]) for row in named)
+        listed = Markup("").join(
+            link.format(row["content_id"], short(row["title"] or row["url"], TITLE)) for row in named
+        )
         return Markup('<nav class="about" aria-label="{0}"><p>{0}:</p><ul>{1}</ul></nav>').format(
             ABOUT, listed
         )

@@ -24,7 +24,7 @@ from analysis.settings import settings
 
 PLOTLY = "plotly-cartesian-4.1.1.min.js"
 # name in a template -> file; each is published once, under a name that holds its hash
-ASSETS = {"report.css": "report.css", "report.js": "report.js", "plotly.js": PLOTLY}
+ASSETS = {"report.css": "report.css", "report.js": "report.js", "zone.js": "zone.js", "plotly.js": PLOTLY}
 
 
 class Site:

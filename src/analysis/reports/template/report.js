@@ -66,13 +66,15 @@
   function draw(figure, templates) {
     var target = figure.querySelector(".drawing");
     var spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
+    spec.data = unpack(spec.data);
+    if (window.virality.shift) { spec = window.virality.shift(spec); }
     var layout = Object.assign({}, spec.layout, {autosize: true, template: templates[spec.template]});
     layout.height = Number(target.dataset.height);
     layout.margin = Object.assign({t: 36, r: 16, b: 48, l: 56}, layout.margin);
     layout.font = Object.assign({}, layout.font, {family: getComputedStyle(document.body).fontFamily});
     target.hidden = false;
     target.style.minHeight = layout.height + "px";
-    return window.Plotly.newPlot(target, unpack(spec.data), layout, config).then(function () {
+    return window.Plotly.newPlot(target, spec.data, layout, config).then(function () {
       target.plainAxes = plainAxes(target._fullLayout, spec.layout);
       return window.Plotly.relayout(target, colours(target));
     }).then(function () {
@@ -189,7 +191,7 @@
 
   /* Freshness ------------------------------------------------------------------------------- */
 
-  function day(moment) { return moment.slice(0, 16).replace("T", " ") + " UTC"; }
+  function day(moment) { return new Date(moment).toISOString().slice(0, 16).replace("T", " ") + " UTC"; }
   function overdue(moment) { return moment && Date.now() > Date.parse(moment); }
   function freshness() {
     var place = document.getElementById("freshness"), run = window.viralityRun;
@@ -212,6 +214,8 @@
     }
     said.forEach(function (part) { place.append(part); });
     place.hidden = false;
+    var changed = document.getElementById("changed");
+    if (changed && run.changed) { changed.textContent = run.changed + " "; }
   }
   function overdueCards() {
     all(".card[data-renew]", function (card) {
@@ -230,12 +234,13 @@
     if (!input) { return; }
     input.addEventListener("input", function () {
       var wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean), shown = 0;
-      all("table.runs tbody tr", function (row) {
+      all("table.found-by-words tbody tr", function (row) {
         var text = row.textContent.toLowerCase();
         row.hidden = !wanted.every(function (word) { return text.indexOf(word) >= 0; });
         shown += row.hidden ? 0 : 1;
       });
-      document.getElementById("found").textContent = wanted.length ? shown + (shown === 1 ? " run" : " runs") : "";
+      var counted = shown === 1 ? input.dataset.counts.slice(0, -1) : input.dataset.counts;
+      document.getElementById("found").textContent = wanted.length ? shown + " " + counted : "";
     });
   }
 
@@ -252,7 +257,7 @@
     });
   }
 
-  window.virality = {unpack: unpack}; /* for pictures.js */
+  window.virality = {unpack: unpack, drawAll: drawAll, shift: null}; /* for pictures.js and zone.js */
   document.addEventListener("DOMContentLoaded", function () {
     all(".needs-script", function (part) { part.hidden = false; });
     all(".behind", function (part) { part.open = false; });
@@ -265,6 +270,7 @@
     overdueCards();
     search();
     paper();
+    if (window.virality.zone) { window.virality.zone(); }
     drawAll();
   });
 })();
