@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from analysis.reports.site import Site
 from analysis.schedule import journal, state
 from analysis.schedule.commands import Ended
 from analysis.schedule.run import Means, Run
@@ -164,6 +165,11 @@ def test_steps_go_on_when_others_fail(house):
     assert house.alerts() == {("missing", "collect hackernews"), ("failed", "publish public")}
     notices = json.loads((house.site / FOLDER / "notices.json").read_text())
     assert [one["subject"] for one in notices] == ["collect hackernews"]
+    Site(house.site).build()
+    page = (house.site / "index.html").read_text()
+    assert (
+        "<strong>collect hackernews</strong>, since 2026-03-02 05:00 UTC: it could not be asked: 503" in page
+    )
     since = {one.subject: one.since for one in house.status().problems}
     house.act.calls.clear()
     house.clock.turn(minutes=15)

@@ -23,13 +23,14 @@ class Look:
     zone: str
 
 
-def pages(records: list[Record], look: Look) -> dict[str, bytes]:
+def pages(records: list[Record], look: Look, notices: list[dict[str, str]] | None = None) -> dict[str, bytes]:
     """Path to bytes of every page that depends on several runs; the index comes last.
 
     Parameters
     ----------
     records : all runs, newest first
     look : see Look
+    notices : what the schedule wants readers to know: subject, since and why of each
     """
     spoken = _contents(records)
     made = {
@@ -42,7 +43,14 @@ def pages(records: list[Record], look: Look) -> dict[str, bytes]:
     made[CONTENTS] = render("contents.html.j2", look, home="../", contents=listed)
     made[HISTORY] = render("history.html.j2", look, home="", records=records)
     made[INDEX] = render(
-        "site.html.j2", look, home="", records=records, shown=SHOWN, latest=latest(records), contents=listed
+        "site.html.j2",
+        look,
+        home="",
+        records=records,
+        shown=SHOWN,
+        latest=latest(records),
+        contents=listed,
+        notices=notices or [],
     )
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from analysis.reports.record import CHANGES, CLOCK, RECORD, Record, clock, read
 from analysis.settings import settings
 
 PLOTLY = "plotly-cartesian-4.1.1.min.js"
+NOTICES = ".schedule/notices.json"  # never published itself; the index says what it holds
 # name in a template -> file; each is published once, under a name that holds its hash
 ASSETS = {"report.css": "report.css", "report.js": "report.js", "zone.js": "zone.js", "plotly.js": PLOTLY}
 
@@ -212,7 +214,7 @@ class Site:
             files |= {place + name: known for name, known in record.files.items()}
             files[place + CLOCK] = digest(script)
             files[place + RECORD] = self._read[self.folder / place / RECORD][2]
-        made = index.pages(records, look)
+        made = index.pages(records, look, self._notices())
         entry = made.pop(index.INDEX)
         made |= {index.FEED: feed(records, self.address), index.INDEX: entry}
         for name, data in made.items():
@@ -224,6 +226,14 @@ class Site:
         entries = [index.CONTENTS, index.HISTORY, index.FEED, index.INDEX]
         told = manifest.manifest(records, files, entries, self.address)
         return rewritten + write(self.folder / manifest.NAME, told)
+
+    def _notices(self) -> list[dict[str, str]]:
+        """What the schedule left for readers: which report is missing, and why."""
+        try:
+            told = json.loads((self.folder / NOTICES).read_text(encoding="utf-8"))
+            return [{name: str(one[name]) for name in ("subject", "since", "why")} for one in told]
+        except (OSError, ValueError, TypeError, KeyError):
+            return []
 
     def _sweep(self) -> None:
         """Remove what runs that were killed left behind."""

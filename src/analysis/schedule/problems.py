@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from analysis.alerts import Alert, failed, stale
 from analysis.reports.files import write
 from analysis.reports.record import Record
+from analysis.reports.site import NOTICES
 from analysis.schedule.commands import shown
 from analysis.schedule.entries import Entry, Schedule
 from analysis.schedule.slots import Skipped
 from analysis.schedule.state import Standing, State
 
-NOTICES = "notices.json"
 TOLD_FOR = timedelta(days=7)  # skipped slots are news for so long
 
 
@@ -132,14 +132,15 @@ def alerts(state: State, schedule: Schedule, now: datetime) -> list[Alert]:
     return found
 
 
-def leave_notices(state: State, schedule: Schedule, folder: Path, now: datetime) -> None:
+def leave_notices(state: State, schedule: Schedule, site: Path, now: datetime) -> None:
     """Leave for the site's index what its readers should know: which report is missing, and why."""
     told = [
-        {"subject": one.subject, "since": one.since.isoformat(timespec="minutes"), "why": one.why}
+        {"subject": one.subject, "since": f"{one.since.astimezone(UTC):%Y-%m-%dT%H:%M}", "why": one.why}
         for one in problems(state, schedule, now)
-        if one.kind != "unpublished"
+        # the rest is the keeper's: it names folders, and readers can do nothing about it
+        if one.subject.startswith(("report ", "collect "))
     ]
-    write(folder / NOTICES, json.dumps(told, indent=1, ensure_ascii=False).encode())
+    write(site / NOTICES, json.dumps(told, indent=1, ensure_ascii=False).encode())
 
 
 def failure(record: Record) -> str:

@@ -312,7 +312,7 @@ class Run:
         self._log("out", entry=entry.name, slot=attempt.slot, id=record.id)
 
     def _build(self) -> None:
-        problems.leave_notices(self.state, self.schedule, self.folder, self.means.clock.now())
+        problems.leave_notices(self.state, self.schedule, self.site, self.means.clock.now())
         self._plain(["site"], "site")
 
     def _publish(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from analysis.reports.run import Asked
 from analysis.schedule.entries import Entry
 from analysis.schedule.state import Attempt, Standing
 
+_NO_START = re.compile(r"did not start|kernel died", re.IGNORECASE)
 MOST_OPEN = 100  # slots kept open for an entry that catches up with each
 
 
@@ -70,8 +72,7 @@ def answer(entry: Entry, slot: datetime, records: list[Record]) -> Record | None
 def starting(record: Record) -> bool:
     """Whether the failure lay before the notebook: no cell was begun. Worth trying again at once."""
     error = record.error or {}
-    late = "(--timeout)" in error.get("message", "")
-    return not error.get("cell") and record.kernel_seconds is None and not late and bool(record.fingerprint)
+    return not error.get("cell") and bool(_NO_START.search(error.get("message", "")))
 
 
 def own(record: Record) -> bool:
