@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from functools import cache
 
 import pandas as pd
@@ -9,6 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from analysis.charts import style
+from analysis.charts.exposure import exposure
 from analysis.charts.glance import glance
 from analysis.charts.growth import growth
 from analysis.charts.sources import sources
@@ -118,6 +120,39 @@ def test_a_spike_is_marked_from_onset_to_end():
 def test_a_platform_event_is_written_on_the_chart():
     words = " ".join(str(a.text) for a in figures()["spike"].layout.annotations)
     assert "02 Jun 2021" in words
+
+
+def test_every_chart_over_time_marks_what_happened_to_its_platforms():
+    day = (END - pd.Timedelta(days=2)).date()
+    cards = {
+        name: replace(card, life=(LifeEvent(day, "its counter was <b>withdrawn</b>"),))
+        for name, card in known().items()
+    }
+    own = made().intervals[made().intervals["content_id"] == story().extra["began"]["content_id"].iloc[0]]
+    titles = style.titles(made().content)
+    counted = by_source(own, BEGIN, END)
+    drawn = {
+        "growth": growth(story(), "title", cards),
+        "glance": glance(seen(), titles, BEGIN, END, cards),
+        "sources": sources(counted, "title", cards),
+        "exposure": exposure(counted, counted.head(0), made().events.head(0), "site", cards),
+    }
+    for name, figure in drawn.items():
+        words = [str(a.text) for a in figure.layout.annotations if "withdrawn" in str(a.text)]
+        assert words, name
+        assert all("<b>" not in text for text in words), name
+        assert "Marked: " in figure.layout.meta["description"], name
+
+
+def test_a_glance_hatches_the_time_in_which_no_visit_is_known():
+    start = pd.date_range(BEGIN, periods=48, freq="h")
+    value = pd.Series(1.0, index=range(48))
+    value[10:20] = float("nan")
+    visits = pd.DataFrame({"start": start, "end": start + pd.Timedelta(hours=1), "value": value})
+    drawn = glance(seen(), style.titles(made().content), BEGIN, END, known(), visits)
+    hatched = [t for t in drawn.data if t.type == "scatter" and t.fillpattern.shape == "/"]
+    assert [pd.Timestamp(x) for x in hatched[0].x[1:3]] == [start[10], start[20]]
+    assert "Visits unknown in one stretch, hatched" in drawn.layout.meta["description"]
 
 
 def test_unlike_metrics_never_share_an_axis():

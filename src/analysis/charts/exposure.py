@@ -34,7 +34,7 @@ def exposure(
     title
         The site; escaped here.
     cards
-        Platform name to its card, for names.
+        Platform name to its card, for names and dated changes.
     """
     heading = f"Visits of {style.label(title)} by where they came from"
     figure = go.Figure()
@@ -103,16 +103,19 @@ def exposure(
     style.hatch(figure, gaps, top)
     if gaps:
         style.key_to_hatching(figure)
+    first, last = bands["start"].min(), bands["end"].max()
+    notes = style.events_of_life(figure, style.life(cards, bands["platform"]), first, last)
     hours = width.total_seconds() / 3600
     per = "hour" if hours == 1 else "day" if hours == 24 else f"{hours:,.0f} hours"
     figure.update_layout(barmode="stack", bargap=0)
     figure.update_yaxes(title=f"visits per {per}", range=[0, top])
     removed = f" Raw, machines included, there were {raw['value'].sum():,.0f}." if len(raw) else ""
     description = (
-        f"Visits per {per} from {style.when(bands['start'].min())} to {style.when(bands['end'].max())}, "
+        f"Visits per {per} from {style.when(first)} to {style.when(last)}, "
         f"cleaned, by "
         f"where they came from: {', '.join(told)}.{removed} {len(shares):,} shares are marked along the top."
         + (f" Unknown in {style.stretches(len(gaps))}, hatched." if gaps else "")
+        + (f" Marked: {'; '.join(notes)}." if notes else "")
     )
     return style.finish(figure, heading, "cleaned; marks along the top are shares", description, 460)
 

@@ -25,6 +25,7 @@ def glance(
     since: pd.Timestamp,
     until: pd.Timestamp,
     cards: Mapping[str, Card] | None = None,
+    visits: pd.DataFrame | None = None,
 ) -> go.Figure:
     """A row a content, in the order of the result: a mark for each platform it stood out on, a bar a spike.
 
@@ -39,7 +40,9 @@ def glance(
     since, until
         The period.
     cards
-        Platform name to its card, for names.
+        Platform name to its card, for names and dated changes.
+    visits
+        start, end, value of the contents' exposure: where all of it is unknown, no spike can be seen.
     """
     cards = cards or {}
     heading = f"What stood out, {since:%d %b %Y} to {until - pd.Timedelta(seconds=1):%d %b %Y}"
@@ -95,15 +98,33 @@ def glance(
     figure.update_yaxes(
         range=[len(rows) + 0.5, 0.2], tickvals=list(rows.values()), showticklabels=False, showgrid=True
     )
+    gaps = _gaps(visits, since, until)
+    style.hatch(figure, gaps, len(rows) + 0.5)
+    if gaps:
+        style.key_to_hatching(figure)
+    notes = style.events_of_life(figure, style.life(cards, shown["platform"]), since, until)
     edge = (until - since) * 0.015
     figure.update_xaxes(range=[since - edge, until + edge])
     return style.finish(
         figure,
         heading,
         "when each platform took it up; filled: it stood out there, open: not; bars: spikes, tick: peak",
-        _told(table, shown, bars, titles, cards),
+        _told(table, shown, bars, titles, cards)
+        + (f" Visits unknown in {style.stretches(len(gaps))}, hatched." if gaps else "")
+        + (f" Marked: {'; '.join(notes)}." if notes else ""),
         140 + ROW * len(rows),
     )
+
+
+def _gaps(
+    visits: pd.DataFrame | None, since: pd.Timestamp, until: pd.Timestamp
+) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Stretches of the period in which no visit of any content is known."""
+    if visits is None or visits.empty:
+        return []
+    inside = visits[(visits["start"] >= since) & (visits["start"] < until)]
+    total = inside.groupby("start", as_index=False).agg(end=("end", "max"), value=("value", "count"))
+    return style.runs(total["start"], total["end"], total["value"] == 0)
 
 
 def _bars(

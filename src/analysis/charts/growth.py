@@ -76,7 +76,7 @@ def growth(result: Result, title: str, cards: Mapping[str, Card] | None = None) 
         spans = unknown[unknown["platform"] == name]
         style.hatch(figure, zip(spans["start"], spans["end"], strict=True), top, row=row, col=1)
         figure.update_yaxes(range=[0, top], nticks=4, showticklabels=len(part) > 0, row=row, col=1)
-        life = [(pd.Timestamp(e.on, tz="UTC"), e.what) for e in cards[name].life] if name in cards else []
+        life = cards[name].life if name in cards else ()
         notes += style.events_of_life(figure, life, first, last, row=row, col=1)
         after = late[late["platform"] == name]
         if part.empty and len(after):

@@ -25,7 +25,7 @@ def sources(
     title
         The content's title; escaped here.
     cards
-        Platform name to its card, for names.
+        Platform name to its card, for names and dated changes.
     unit
         What is counted.
     """
@@ -61,13 +61,16 @@ def sources(
     style.hatch(figure, gaps, top)
     if gaps:
         style.key_to_hatching(figure)
+    first, last = counted["start"].min(), counted["end"].max()
+    notes = style.events_of_life(figure, style.life(cards, counted["platform"]), first, last)
     hours = width.total_seconds() / 3600
     per = "hour" if hours == 1 else "day" if hours == 24 else f"{hours:,.0f} hours"
     figure.update_layout(barmode="stack", bargap=0)
     figure.update_yaxes(title=f"{style.label(unit)} per {per}", range=[0, top])
     description = (
-        f"{unit} per {per} from {style.when(counted['start'].min())} to {style.when(counted['end'].max())}, "
+        f"{unit} per {per} from {style.when(first)} to {style.when(last)}, "
         f"by where they came from: {', '.join(told)}."
         + (f" Unknown in {style.stretches(len(gaps))}, hatched." if gaps else "")
+        + (f" Marked: {'; '.join(notes)}." if notes else "")
     )
     return style.finish(figure, heading, "by referrer, as the site's own counter saw it", description, 400)

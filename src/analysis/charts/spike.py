@@ -33,7 +33,7 @@ def spike(
     since, until
         Draw this stretch only.
     life
-        Dated changes of the platform, to be marked.
+        Dated changes of platforms, to be marked (``style.life``).
     """
     heading = f"Spikes in {style.label(unit)}: {style.label(title)}"
     line = result.extra.get("baseline", pd.DataFrame())
@@ -67,7 +67,7 @@ def spike(
     if gaps:
         style.key_to_hatching(figure)
     first, last = line["start"].iloc[0], line["start"].iloc[-1]
-    notes = style.events_of_life(figure, ((pd.Timestamp(e.on, tz="UTC"), e.what) for e in life), first, last)
+    notes = style.events_of_life(figure, life, first, last)
     figure.update_yaxes(title=style.label(unit), range=[0, top], rangemode="tozero")
     figure.update_xaxes(range=[first, last + step])
     return style.finish(

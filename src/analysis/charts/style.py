@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from html import escape, unescape
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import plotly.io as pio
+
+from analysis.platforms.card import Card, LifeEvent
 
 # plotly.js offers to upload a chart to somebody else's cloud unless told not to.
 CONFIG = {"showSendToCloud": False, "plotlyServerURL": "", "displaylogo": False}
@@ -193,12 +195,24 @@ def runs(times: pd.Series, ends: pd.Series, flag: pd.Series) -> list[tuple[pd.Ti
     return [(part["start"].iloc[0], part["end"].iloc[-1]) for _, part in frame]
 
 
+def life(cards: Mapping[str, Card] | None, platforms: Iterable[str]) -> list[LifeEvent]:
+    """Dated changes of these platforms, oldest first, each with its platform's name."""
+    cards = cards or {}
+    found = [
+        replace(event, what=f"{cards[name].title}: {event.what}")
+        for name in sorted(set(platforms) & set(cards))
+        for event in cards[name].life
+    ]
+    return sorted(found, key=lambda event: event.on)
+
+
 def events_of_life(
-    figure: go.Figure, life: Iterable[tuple[pd.Timestamp, str]], first: Any, last: Any, **place: Any
+    figure: go.Figure, life: Iterable[LifeEvent], first: Any, last: Any, **place: Any
 ) -> list[str]:
     """Dated changes of a platform inside the window, each a dotted line with its words; what was drawn."""
-    drawn = []
-    for moment, words in life:
+    drawn: list[str] = []
+    for event in life:
+        moment, words = pd.Timestamp(event.on, tz="UTC"), event.what
         if not first <= moment <= last:
             continue
         drawn.append(f"{moment:%Y-%m-%d}: {words}")
@@ -211,6 +225,7 @@ def events_of_life(
             showarrow=False,
             xanchor="left" if (moment - first) < (last - first) * 0.6 else "right",
             yanchor="top",
+            yshift=-14 * (len(drawn) - 1),
             font={"size": 11},
             **place,
         )
