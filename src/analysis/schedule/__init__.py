@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from analysis.alerts import Alert
     from analysis.schedule.entries import Schedule
+    from analysis.schedule.status import Status
 
 DONE, FAILED, WRONG, BUSY = 0, 1, 2, 75
 """Exit statuses of ``virality run``: all well; something failed, and the rest was done; the schedule or a
@@ -49,6 +50,15 @@ def go(schedule: Schedule, say: Callable[[str], None]) -> int:
     clock, site = Clock(), Path(settings().path("site"))
     with alone(site / FOLDER, clock.now()) as lock:
         return Run(schedule, site, Means(Commands(lock), _tell, clock, say))()
+
+
+def how_it_stands(schedule: Schedule) -> Status:
+    """What ``virality status`` says of the schedule, on the settings' site, now."""
+    from analysis.platforms.pace import Clock
+    from analysis.schedule.status import look
+    from analysis.settings import settings
+
+    return look(schedule, Path(settings().path("site")), Clock().now())
 
 
 def _tell(now: datetime, alerts: Sequence[Alert]) -> Any:
