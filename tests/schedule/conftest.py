@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from reports.conftest import project, write  # noqa: F401  # fixtures
 
+from analysis.alerts import Delivered
 from analysis.platforms.pace import Clock
 from analysis.reports import notebooks, parameters
 from analysis.reports.record import Record
@@ -95,10 +96,12 @@ class House:
     def write(self, text):
         (self.folder / "schedule.toml").write_text(text)
 
+    def tell(self, now, alerts):
+        self.told += alerts
+        return Delivered()
+
     def run(self, tell=None):
-        means = Means(
-            self.act, tell or (lambda now, alerts: self.told.extend(alerts)), self.clock, self.said.append
-        )
+        means = Means(self.act, tell or self.tell, self.clock, self.said.append)
         with journal.alone(self.site / FOLDER, self.clock.now()):
             return Run(self.schedule(), self.site, means)()
 

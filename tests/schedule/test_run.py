@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from analysis.alerts import Delivered
 from analysis.reports.site import Site
 from analysis.schedule import journal, state
 from analysis.schedule.commands import Ended
@@ -226,7 +227,7 @@ def test_a_killed_run_is_told_and_made_up_for(house, step):
         raise Killed
 
     house.act.answers[step] = kill
-    means = Means(house.act, kill if step == "tell" else house.told.append, house.clock, house.said.append)
+    means = Means(house.act, kill if step == "tell" else house.tell, house.clock, house.said.append)
     with journal.alone(house.site / FOLDER, house.clock.now()):
         run = Run(house.schedule(), house.site, means)
         run._end = kill  # a kill leaves no last words
@@ -295,8 +296,13 @@ def test_alerts_that_cannot_be_sent_fail_the_run_and_nothing_else(house):
     def broken(now, alerts):
         raise RuntimeError("no such service")
 
+    def refused(now, alerts):
+        return Delivered(failed=("one",), reasons=(("slack", "it answered 500"),))
+
+    assert house.run(tell=refused) == 1
+    assert house.problems() == {("trouble", "alerts")}
     assert house.run(tell=broken) == 1
-    assert house.problems() == {("trouble", "schedule tell")}
+    assert house.problems() == {("trouble", "alerts"), ("trouble", "schedule tell")}
     assert house.run() == 0
     assert house.problems() == set()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analysis.alerts import Alert
+    from analysis.alerts import Alert, Delivered
     from analysis.schedule.entries import Schedule
     from analysis.schedule.status import Status
 
@@ -61,7 +61,7 @@ def how_it_stands(schedule: Schedule) -> Status:
     return look(schedule, Path(settings().path("site")), Clock().now())
 
 
-def _tell(now: datetime, alerts: Sequence[Alert]) -> Any:
+def _tell(now: datetime, alerts: Sequence[Alert]) -> Delivered:
     from analysis.alerts import check
     from analysis.store import Store
 

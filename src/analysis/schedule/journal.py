@@ -40,7 +40,7 @@ class Journal:
             "event": event,
             **fields,
         }
-        line = json.dumps(words, ensure_ascii=False, default=str) + "\n"
+        line = json.dumps(words, ensure_ascii=False, default=_plain) + "\n"
         try:
             self._rotate()
             with open(self.file, "a", encoding="utf-8") as file:
@@ -75,6 +75,10 @@ def read(folder: Path) -> list[dict[str, Any]]:
             except ValueError:
                 continue
     return found
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from analysis.alerts import Alert
+from analysis.alerts import Alert, Delivered
 from analysis.platforms.pace import Clock
 from analysis.reports.record import Record
 from analysis.reports.site import Site
@@ -36,7 +36,7 @@ FORGET = timedelta(days=1)  # a clock set back by more than this was wrong befor
 TELL_SECONDS = 120.0
 DOWN = ("failed", "blocked")  # what a platform answers when it is down, rather than not asked
 
-Tell = Callable[[datetime, Sequence[Alert]], Any]
+Tell = Callable[[datetime, Sequence[Alert]], Delivered]
 """Delivers alerts, each once; see ``analysis.alerts.check``."""
 
 
@@ -333,20 +333,29 @@ class Run:
     def _tell(self) -> None:
         now = self.means.clock.now()
         alerts = problems.alerts(self.state, self.schedule, now)
+        done: list[Delivered] = []
         heard: list[BaseException] = []
 
         def deliver() -> None:
             try:
-                self.means.tell(now, alerts)
+                done.append(self.means.tell(now, alerts))
             except BaseException as error:
                 heard.append(error)
 
+        # a step of its own time: what is late by now is just what should be told
+        seconds = max(self._seconds(), TELL_SECONDS)
         thread = threading.Thread(target=deliver, daemon=True)
         thread.start()
-        thread.join(TELL_SECONDS)
+        thread.join(seconds)
         if thread.is_alive():
-            raise TimeoutError(None, f"the alerts were not delivered in {TELL_SECONDS:g} s")
+            raise TimeoutError(None, f"the alerts were not delivered in {seconds:,.0f} s")
         if heard:
             raise heard[0]
+        told = done[0]
+        self._log("told", sent=told.sent, held=told.held, failed=told.failed, unarmed=len(told.unarmed))
+        if told.reasons:
+            self._note("alerts", "; ".join(f"{address}: {why}" for address, why in told.reasons))
+        else:
+            self.state.well("alerts")
         for subject in self.passing:
             self.state.well(subject)
