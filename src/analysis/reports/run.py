@@ -310,6 +310,8 @@ def _shown(value: Value) -> str:
         return "not set"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{moment(value).isoformat()[:16].replace('T', ' ')} UTC"
     return (", ".join(value) or "none") if isinstance(value, list) else str(plain(value))
 
 
