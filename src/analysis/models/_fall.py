@@ -63,8 +63,10 @@ def run(y, known, width, slot, day, n_slots, per_day, phi, depth, rate, warm):  
                 scatter = keep_noise * scatter + min(gap * gap / gap_of, 9.0 * max(common, 1.0)) / per_day
                 seen = keep_noise * seen + 1.0 / per_day
             if rows >= warm:
-                shift = depth * mu / (sd * math.sqrt(max(scatter / seen, 1.0)))
-                z = (value - mu) / (sd * math.sqrt(max(scatter / seen, 1.0)))
+                # however even a series is, half the fall looked for is no surprise of more than a deviation
+                wide = max(sd * math.sqrt(max(scatter / seen, 1.0)), 0.5 * depth * mu)
+                shift = depth * mu / wide
+                z = min(max((y[i] - mu) / wide, -REACH), REACH)
                 pace = shift * shift if pace == 0 else keep_noise * pace + (1 - keep_noise) * shift * shift
                 step = -shift * z - 0.5 * shift * shift
                 if total <= 0:

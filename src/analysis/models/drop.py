@@ -5,11 +5,11 @@ Question. Did a source dry up, and since when? Not one slow hour: a fall that la
 Formula. Expected = level x time of day x day of week x (time of day on that day), each remembered from the
 past alone (half-lives: the level two weeks, time of day four, day of week eight, their product eight of its
 own buckets). The residual z = (count - expected) / sd, sd from the negative binomial variance
-(phi mu + alpha mu^2) times what whole days' scatter exceeds their buckets' by, reaches at most three
-deviations and is summed as a likelihood ratio for a fall by 40 % (Page's cumulative sum): S = max(0, S - d z
-- d^2 / 2), d = 0.4 mu / sd. The limit h is where noise brings S once in the time asked for: 2 (e^b - 1 - b) /
-d^2 buckets, b = h + 1.166 d (Siegmund). ``evidence`` is S / h: 1 raises the alarm, and it is armed again
-after a day below one half.
+(phi mu + alpha mu^2) times what whole days' scatter exceeds their buckets' by (at least 0.2 mu), reaches at
+most three deviations and is summed as a likelihood ratio for a fall by 40 % (Page's cumulative sum): S =
+max(0, S - d z - d^2 / 2), d = 0.4 mu / sd. The limit h is where noise brings S once in the time asked for:
+2 (e^b - 1 - b) / d^2 buckets, b = h + 1.166 d (Siegmund). ``evidence`` is S / h: 1 raises the alarm, and it
+is armed again after a day below one half.
 
 Since one bucket tells at most three deviations, an hour of nothing is no drop; a fall by a fifth or less
 never adds up to one. A gap is unknown: it adds nothing, and is never a drop. Counts finer than an hour are
@@ -116,6 +116,8 @@ def find(
              1.0 - came / usual, bool(seen[-1] - seen[last] <= per_day))
         )  # fmt: skip
     table = pd.DataFrame(lines, columns=COLUMNS)
+    for name in ("onset", "alarm", "last"):
+        table[name] = pd.to_datetime(table[name], utc=True).astype("datetime64[us, UTC]")
     return Result(table, "found" if lines else "nothing", "", _summary(table), (), VERSION, parameters, extra)
 
 

@@ -89,7 +89,9 @@ def find(
         "sources": pd.DataFrame(moved, columns=["onset", "platform", "before", "after"]),
         "days": pd.DataFrame({"day": begins, "evidence": evidence, "known": known}),
     }
-    table = pd.DataFrame(lines, columns=COLUMNS)
+    table = pd.DataFrame(lines, columns=COLUMNS).astype({"visits": float})
+    for name in ("onset", "alarm"):
+        table[name] = pd.to_datetime(table[name], utc=True).astype("datetime64[us, UTC]")
     if known.sum() <= WARM:
         reason = f"{int(known.sum())} known days; more than {WARM} are needed"
         return Result(table, "inconclusive", reason, f"No verdict: {reason}.", (), VERSION, parameters, extra)
@@ -101,6 +103,7 @@ def _days(intervals: pd.DataFrame, zone: str) -> pd.DataFrame:
     """Visits by day (of the zone) and source; a day any part of which is unknown is missing as a whole."""
     if intervals.empty:
         return pd.DataFrame(index=pd.DatetimeIndex([], tz=zone))
+    intervals = intervals.reset_index(drop=True)
     local = intervals["start"].dt.tz_convert(zone).dt.normalize()
     table = intervals.assign(day=local).pivot_table(
         index="day", columns="platform", values="value", aggfunc="sum", observed=True
@@ -127,7 +130,7 @@ def _watch(
     past = _Past(sources)
     sums, begun = np.zeros((2, sources)), np.zeros((2, sources), np.int64)
     total, settled = np.zeros(sources), 0
-    weekday = days.weekday if size else []
+    weekday = days.day_of_week if size else []
     for i in range(size):
         if not known[i]:
             continue
