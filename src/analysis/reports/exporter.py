@@ -90,9 +90,7 @@ class PagePreprocessor(Preprocessor):
         if form == "text/html":
             return self._html(value, self.contents.found.add_result(output.data.get(RESULT)))
         if form == "text/markdown":
-            out = self._markdown(value)
-            self._sum_up(out)
-            return out
+            return Markup(self._sum_up(self._markdown(value)))
         if form == "text/plain":
             return self._text(value)
         if form == "image/svg+xml":
@@ -119,19 +117,20 @@ class PagePreprocessor(Preprocessor):
         )
 
     def _html(self, value: str, model: str = "") -> Markup:
-        out = clean.html(value)
-        self._sum_up(out)
+        out = self._sum_up(clean.html(value))
         self.contents.found.add_tables(out, model)
         return self._scrolling(out)
 
-    def _sum_up(self, out: str) -> None:
-        """Remember the first verdict, or the first computed sentence where there is none."""
+    def _sum_up(self, out: str) -> str:
+        """Remember the first verdict, or the first computed sentence where there is none: the page's answer."""
         found = VERDICT.search(out)
         if found and not self.contents.verdict:
             self.contents.verdict = found[1]
             self.contents.summary = _short(clean.without_tags(found[3] or found[2]))
         elif not self.contents.summary and (first := re.search(r"<p>(.*?)</p>", out, re.S)):
             self.contents.summary = _short(clean.without_tags(first[1]))
+            return out.replace("<p>", '<p class="answer">', 1)
+        return out
 
     def _scrolling(self, out: str) -> Markup:
         """Each table in a region of its own that scrolls, can be reached by keyboard, and has a name."""

@@ -311,7 +311,7 @@ def _shown(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return f"{moment(value).isoformat()[:16].replace('T', ' ')} UTC"
+        return f"{moment(value).isoformat(' ').removesuffix('+00:00').removesuffix(':00')} UTC"
     return (", ".join(value) or "none") if isinstance(value, list) else str(plain(value))
 
 

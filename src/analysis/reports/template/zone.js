@@ -2,9 +2,8 @@
 (function () {
   "use strict";
   var MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-  var MOMENT = new RegExp("\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d(?::\\d\\d)? UTC|\\b(\\d\\d) (" + MONTHS.join("|") +
+  var MOMENT = new RegExp("\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d(?::\\d\\d)?( UTC)?|\\b(\\d\\d) (" + MONTHS.join("|") +
                           ")( \\d{4})? (\\d\\d:\\d\\d)( UTC)?", "g");
-  var PLAIN = /^\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?$/;
   var AXIS = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?$/;
   var PLACES = ["x", "y", "x0", "x1", "y0", "y1", "range"];
   var zone = "", called = "", clock = null, wrapped = false, known = {};
@@ -30,8 +29,9 @@
            (named ? " " + called : "");
   }
   function inWords(text) {
-    return text.replace(MOMENT, function (found, day, month, year, time, named) {
-      return day ? short(day, month, year, time, named) : local(found.slice(0, -4)) + " " + called;
+    return text.replace(MOMENT, function (found, utc, day, month, year, time, named) {
+      if (day) { return short(day, month, year, time, named); }
+      return local(utc ? found.slice(0, -4) : found) + (utc ? " " + called : "");
     });
   }
 
@@ -56,16 +56,11 @@
       found.forEach(function (match) { remember(node, match.index, match.index + match[0].length, inWords(match[0])); });
     });
   }
-  function wrapColumns() { /* a column headed "time, UTC" holds moments that do not say so themselves */
+  function wrapHeads() { /* a column headed "time, UTC" */
     document.querySelectorAll("main thead th").forEach(function (head) {
       var walker = document.createTreeWalker(head, NodeFilter.SHOW_TEXT), node = walker.nextNode();
       var at = node ? node.data.search(/\bUTC\b/) : -1;
-      if (at < 0) { return; }
-      remember(node, at, at + 3, called);
-      Array.prototype.forEach.call(head.closest("table").tBodies[0].rows, function (row) {
-        var cell = row.cells[head.cellIndex], words = cell && cell.firstChild;
-        if (words && words.nodeType === 3 && PLAIN.test(words.data)) { remember(words, 0, words.data.length, local(words.data)); }
-      });
+      if (at >= 0) { remember(node, at, at + 3, called); }
     });
   }
 
@@ -91,7 +86,7 @@
   function show(local, button) {
     if (local && !wrapped) {
       ["main", "footer"].forEach(function (name) { document.querySelectorAll(name).forEach(wrap); });
-      wrapColumns();
+      wrapHeads();
       wrapped = true;
     }
     document.querySelectorAll(".moment").forEach(function (place) { place.textContent = local ? place.dataset.local : place.dataset.utc; });
