@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.alerts.alert import KINDS, Alert, Delivered
-from analysis.alerts.deliver import deliver
+from analysis.alerts.delivery import deliver
 from analysis.alerts.operational import failed, stale
 from analysis.alerts.rules import Rules, read
 from analysis.alerts.state import NEWS
@@ -32,7 +32,7 @@ def told_in(store: Store) -> Path:
 
 def watch(store: Store, now: datetime, rules: Rules | None = None) -> list[Alert]:
     """What fired in the last days, and would be worth telling, as known at ``now``."""
-    from analysis.alerts.watch import alerts
+    from analysis.alerts.watching import alerts
 
     return alerts(store, now, rules or Rules(), NEWS)
 

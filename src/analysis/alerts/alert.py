@@ -48,6 +48,7 @@ class Delivered:
     dropped : not taken for so long that it is no news any more; not tried again
     unarmed : no address is configured, so nothing was sent and nothing remembered
     reasons : address (as "slack" or "mailto 2", never its URL) and why it did not take one
+    fired : the alerts themselves, in order of time
     """
 
     sent: tuple[str, ...] = ()
@@ -57,3 +58,4 @@ class Delivered:
     dropped: tuple[str, ...] = ()
     unarmed: tuple[str, ...] = ()
     reasons: tuple[tuple[str, str], ...] = ()
+    fired: tuple[Alert, ...] = ()

@@ -17,7 +17,7 @@ import pandas as pd
 from analysis.alerts.alert import KINDS, Alert
 from analysis.alerts.rules import Rules
 from analysis.alerts.state import State
-from analysis.alerts.watch import alerts
+from analysis.alerts.watching import alerts
 from analysis.simulate import MADE_UP, world
 from analysis.store import Store
 

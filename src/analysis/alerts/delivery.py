@@ -67,7 +67,7 @@ def deliver(
     alerts = sorted((one for one in alerts if one.kind in rules.kinds), key=lambda one: (one.at, one.key))
     addresses = send.channels(urls)
     if not addresses:
-        return Delivered(unarmed=tuple(one.key for one in alerts))
+        return Delivered(unarmed=tuple(one.key for one in alerts), fired=tuple(alerts))
     with State.locked(state) as told:
         known = tuple(one.key for one in alerts if not _add(told, one, rules, now))
         dropped = [one for one in told.episodes if one.open and now - max(one.at, one.seen) > NEWS]
@@ -96,7 +96,7 @@ def deliver(
         told.save(now)
     return Delivered(
         sent=tuple(sent), known=known, held=tuple(one.alert.key for one in held), failed=tuple(failed),
-        dropped=keys, reasons=reasons,
+        dropped=keys, reasons=reasons, fired=tuple(alerts),
     )  # fmt: skip
 
 
