@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -34,6 +35,7 @@ NOTEBOOK = "notebook.ipynb"
 PAGE = "index.html"
 CHARTS = "charts.html"
 TRACEBACK_LINES = 40
+_CELL_FILE = re.compile(r"\S*/ipykernel_\d+/\d+\.py")  # where a warning of a notebook's own line comes from
 SOCKET_LENGTH = 90  # Unix allows some 107 bytes for a socket's path
 
 
@@ -200,6 +202,9 @@ def _forget_the_clock(notebook: Any) -> None:
             cell.metadata.pop(key, None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell["id"] = f"given-{index}"
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = _CELL_FILE.sub("cell.py", output.text)
 
 
 def _keep_what_there_is(path: Path) -> None:

@@ -6,17 +6,23 @@ to nbclient, which makes the same outputs of them that it would make of a kernel
 
 from __future__ import annotations
 
+import builtins
+import getpass
 import io
 import os
+import stat
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from ipykernel.compiler import XCachingCompiler
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.error import StdinNotImplementedError
 from jupyter_client.session import Session, json_packer, json_unpacker
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 from traitlets.config import Config
@@ -87,7 +93,7 @@ class Client(PapermillNotebookClient):
         self.reset_execution_trackers()
         self.wire = Wire()
         with _Streams(self.wire):
-            self.shell = _shell(self.wire)
+            self.shell = _connected(self.wire)
             self.papermill_execute_cells()
         self.nb.metadata["language_info"] = dict(IPythonKernel.language_info)
         return self.nb
@@ -104,10 +110,9 @@ class Client(PapermillNotebookClient):
         result = self.shell.run_cell(cell.source, store_history=True)
         sys.stdout.flush()
         sys.stderr.flush()
-        if self.shell.exit_now:
-            raise DeadKernelError("Kernel died")
         error = result.error_before_exec or result.error_in_exec
-        if error is not None and "raises-exception" not in tags:
+        unshown = self.shell._last_traceback_during_displayhook  # its value could not be displayed
+        if (error is not None or unshown) and "raises-exception" not in tags:
             told = {"ename": type(error).__name__, "evalue": str(error), "traceback": []}
             raise CellExecutionError.from_cell_and_msg(cell, told)
         return cell
@@ -136,21 +141,38 @@ class _Streams:
         sys.stdout, sys.stderr = self.before
 
 
-def _shell(wire: Wire) -> ZMQInteractiveShell:
-    """The shell of ipykernel in a fresh namespace, talking into the wire, keeping no history on disk."""
+def prepare() -> ZMQInteractiveShell:
+    """The shell of ipykernel in a fresh namespace, keeping no history on disk; without a thread.
+
+    It is there before pandas and others are imported, because they look whether they are in a kernel.
+    """
     config = Config()
     config.HistoryManager.enabled = False
-    sys.path[0] = ""  # the notebook's own folder, as in a kernel
-    shell = ZMQInteractiveShell.instance(
-        config=config, kernel=SimpleNamespace(eventloop=None, _allow_stdin=False)
-    )
+    kernel = SimpleNamespace(eventloop=None)
+    return ZMQInteractiveShell.instance(config=config, compiler_class=XCachingCompiler, kernel=kernel)
+
+
+def _connected(wire: Wire) -> ZMQInteractiveShell:
+    """The shell, talking into the wire."""
+    shell = prepare()
     ends: tuple[Any, ...] = (shell.displayhook, shell.display_pub)
     for end in ends:
         end.session = wire
+    sys.path[:] = _path(sys.path[1:])
+    builtins.input = getpass.getpass = _nobody_to_ask
     return shell
 
 
-def _is_file(descriptor: int) -> bool:
-    import stat
+def _path(found: list[str]) -> list[str]:
+    """Where modules are looked for, as in a kernel: the notebook's own folder after Python's."""
+    others = (place for place, folder in enumerate(found) if Path(folder).name.endswith("-packages"))
+    place = next(others, len(found))
+    return [*found[:place], "", *found[place:]]
 
+
+def _nobody_to_ask(*prompt: Any, **stream: Any) -> str:
+    raise StdinNotImplementedError("a report has nobody to ask for input")
+
+
+def _is_file(descriptor: int) -> bool:
     return stat.S_ISREG(os.fstat(descriptor).st_mode)

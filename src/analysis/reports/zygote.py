@@ -23,15 +23,16 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from analysis.reports import shell
 from analysis.reports.process import message
 
 PRELOADED = (
     *("numpy", "pandas", "plotly.graph_objects", "plotly.io", "scipy.special", "scipy.optimize", "numba"),
     *("pyarrow.pandas_compat", "pandera.pandas", "deltalake", "duckdb", "psutil"),
-    *("analysis.reports.execute", "analysis.reports.shell", "analysis.reports.exporter"),
+    *("analysis.reports.execute", "analysis.reports.exporter"),
 )
 REGISTRIES = ("analysis.platforms", "analysis.checks")  # all their files are read when one is asked for
-APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+APPENDING = os.O_RDWR | os.O_CREAT | os.O_APPEND
 DEATH_OF_PARENT = 1  # prctl's PR_SET_PDEATHSIG
 MOST_EXPENDABLE = b"800"  # when memory runs out, a report goes before whoever runs reports
 
@@ -73,9 +74,10 @@ def _preload(modules: Iterable[str]) -> None:
     found = (
         f"{name}.{file.name}" for name in REGISTRIES for file in iter_modules(import_module(name).__path__)
     )
-    for name in (*PRELOADED, *modules, *found):
-        with contextlib.suppress(Exception):  # whoever needs it will hear what is wrong
-            import_module(name)
+    with shell.prepare().builtin_trap:
+        for name in (*PRELOADED, *modules, *found):
+            with contextlib.suppress(Exception):  # whoever needs it will hear what is wrong
+                import_module(name)
     import numba
     import plotly.graph_objects as go
 
