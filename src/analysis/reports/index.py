@@ -71,14 +71,24 @@ def latest(records: list[Record]) -> list[dict[str, Any]]:
 
 
 def _contents(records: list[Record]) -> dict[str, dict[str, Any]]:
-    """content_id to its url, its title as the newest run has it, and its runs, newest data first."""
+    """content_id to its url, its title as the newest run has it, and the newest run of each series.
+
+    ``older`` counts the other runs that speak of it.
+    """
     found: dict[str, dict[str, Any]] = {}
+    series: dict[str, set[str]] = {}
     published = [record for record in records if record.status == "ok"]
     # not by when they were made: these pages are the same whenever the site is built
     for record in sorted(published, key=lambda record: (record.data_as_of, record.id), reverse=True):
         for content in record.contents:
-            entry = found.setdefault(content["content_id"], {**content, "runs": []})
-            entry["runs"].append(record)
+            key = content["content_id"]
+            entry = found.setdefault(key, {**content, "runs": [], "older": 0})
+            known = series.setdefault(key, set())
+            if record.series in known:
+                entry["older"] += 1
+            else:
+                known.add(record.series)
+                entry["runs"].append(record)
     return found
 
 

@@ -43,8 +43,8 @@ def manifest(
             "files": dict(sorted(files.items())),
             "runs": [_run(record) for record in records],
         },
-        indent=1,
         ensure_ascii=False,
+        separators=(",", ":"),
     ).encode()
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 RECORD, CLOCK, CHANGES, RESULTS = "record.json", "run.js", "changes.html", "results.json"
@@ -56,7 +57,7 @@ class Record:
     error: dict[str, str] | None = None
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def given(self) -> dict[str, str]:
         """The parameters that are not defaults."""
         return {row["name"]: row["value"] for row in self.parameters if row["given"]}
@@ -68,12 +69,12 @@ class Record:
             return None
         return (datetime.fromisoformat(self.checked) + timedelta(days=self.renew_days)).isoformat()
 
-    @property
+    @cached_property
     def question(self) -> str:
         """What was asked: runs with the same one renew each other."""
         return json.dumps([self.report, self.given])
 
-    @property
+    @cached_property
     def series(self) -> str:
         """What is asked again and again: the question without its dates. Each run follows the one before."""
         return json.dumps([self.report, {k: _DATE.sub("date", v) for k, v in self.given.items()}])
