@@ -1,0 +1,24 @@
+"""``virality site``."""
+
+from __future__ import annotations
+
+import typer
+
+from analysis.cli.app import app
+
+
+@app.command()
+def site() -> None:
+    """Build what stands over all runs anew: index, history, a page per content, feed and manifest.json.
+
+    Nothing is rewritten that has not changed. `virality report` does the same as it publishes; this is for
+    when runs were removed, settings changed (site_address, site_zone), or virality itself is newer.
+
+    Example: VIRALITY_SITE_ADDRESS=https://example.org/reports/ virality site
+    """
+    from analysis.reports.site import Site
+
+    place = Site.open()
+    rewritten = place.build()
+    runs = len(place.records())
+    typer.echo(f"{place.index}: {runs:,} runs, {rewritten:,} files rewritten, the others stand as they were")
