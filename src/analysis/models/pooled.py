@@ -5,11 +5,12 @@ the end?
 
 Formula. Final size = repeats so far + exp(b0 + z b): the log of what is still to come is linear in five
 standardised features at this age: log repeats; log of the repeats SEISMIC still expects; growth since
-half and since a quarter of the age; repeats in the last quarter. b is the maximum a posteriori over past
-cascades at the same age, with prior b ~ N(0, 0.5^2) and Cauchy-like noise of a scale learned alongside:
-young cascades tell little, the noise is wide, and the forecast stays with the platform's typical rest
-(b0); as they age the cascade's own features take over. The 80 % interval comes from cascades left out
-of the fit (jackknife+ scores, in units of the share still to come).
+half and since a quarter of the age; repeats in the last quarter; and in log age. b is the maximum a
+posteriori over past cascades at this age, four fifths and five fourths of it, with prior b ~ N(0, 0.8^2)
+and Cauchy-like noise of a scale learned alongside: young cascades tell little, the noise is wide, and the
+forecast stays with the platform's typical rest (b0); as they age the cascade's own features take over.
+The 80 % interval comes from cascades left out of the fit (jackknife+ scores, in units of the share still
+to come).
 
 Assumptions. Past cascades ended at least a settling time ago and are like the new one. Audience weights
 come in through SEISMIC; where more than half are unknown all count alike.
@@ -34,10 +35,12 @@ import pandas as pd
 from analysis.models import seismic
 from analysis.models.result import Result
 
-VERSION = "pooled 1.0"
+VERSION = "pooled 1.1"
 FEWEST = 20
-SPREAD = 0.5
+SPREAD = 0.8
 """Prior standard deviation of a standardised feature's weight."""
+NEAR = (0.8, 1.0, 1.25)
+"""Multiples of an age at which past cascades are looked at: three views of each teach more than one."""
 LEFT_OUT = 60
 """Up to here each past cascade is left out alone; above, a tenth at a time."""
 COLUMNS = ["content_id", "age_hours", "value", "forecast", "q10", "q50", "q90", "past", "reason"]
@@ -79,33 +82,48 @@ def cascades(events: pd.DataFrame, as_of: pd.Timestamp | None = None) -> dict[st
     return out
 
 
-def learn(past: Sequence[Cascade], age: float) -> Past | None:
+def learn(
+    past: Sequence[Cascade], age: float, spread: float = SPREAD, near: tuple[float, ...] = NEAR
+) -> Past | None:
     """Learn the rest still to come at an age (seconds) from cascades that have ended; None if too few."""
-    alive = [c for c in past if np.searchsorted(c.times, age, side="right") >= 2]
+    alive = [c for c in past if _count(c, age) >= 1]
     if len(alive) < FEWEST:
         return None
-    rows = np.array([features(c, age) for c in alive])
-    now = np.array([_count(c, age) for c in alive])
-    final = np.log1p([len(c.times) - 1.0 for c in alive])
-    mean, sd = rows.mean(0), rows.std(0) + 1e-9
-    z = _standard(rows, mean, sd)
-    weights = _fit(z, now, final)
+    views = [(k, age * part) for k, c in enumerate(alive) for part in near if _count(c, age * part) >= 1]
+    who, ages = np.array([k for k, _ in views]), np.array([at for _, at in views])
+    rows = np.array([features(alive[k], at) for k, at in views])
+    now = np.array([_count(alive[k], at) for k, at in views])
+    final = np.log1p([len(c.times) - 1.0 for c in alive])[who]
+    older = np.log(ages / age)
+    at_age = ages == age
+
+    def taught(used: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        mean, sd = rows[used].mean(0), rows[used].std(0) + 1e-9
+        z = _standard(rows[used], older[used], mean, sd)
+        return _fit(z, now[used], final[used], spread, len(near)), mean, sd
+
+    weights, mean, sd = taught(np.ones(len(rows), dtype=bool))
     folds = np.arange(len(alive)) if len(alive) <= LEFT_OUT else np.arange(len(alive)) % 10
     scores = np.empty(len(alive))
     for fold in np.unique(folds):
-        out = folds == fold
-        mean_in, sd_in = rows[~out].mean(0), rows[~out].std(0) + 1e-9
-        part = _fit(_standard(rows[~out], mean_in, sd_in), now[~out], final[~out])
-        middle, share = _middle(part, _standard(rows[out], mean_in, sd_in), now[out])
-        scores[out] = (final[out] - middle) / share
+        out = (folds == fold)[who]
+        part, mean_in, sd_in = taught(~out)
+        judged = out & at_age
+        middle, share = _middle(part, _standard(rows[judged], older[judged], mean_in, sd_in), now[judged])
+        scores[who[judged]] = (final[judged] - middle) / share
     digest = hashlib.sha256(np.ascontiguousarray(np.c_[rows, final]).tobytes()).hexdigest()[:8]
     return Past(age, weights, mean, sd, np.sort(scores), f"{VERSION} of {len(alive)} cascades ({digest})")
 
 
-def predict(past: Past, cascade: Cascade) -> tuple[float, float, float]:
-    """10 %, 50 % and 90 % points of the final number of repeats, from what is known at ``past.age``."""
-    now = np.array([_count(cascade, past.age)])
-    z = _standard(features(cascade, past.age)[None, :], past.mean, past.sd)
+def predict(past: Past, cascade: Cascade, age: float | None = None) -> tuple[float, float, float]:
+    """10 %, 50 % and 90 % points of the final number of repeats, from what is known at an age (seconds).
+
+    The age should lie near ``past.age``, which stands where none is given.
+    """
+    age = past.age if age is None else age
+    now = np.array([_count(cascade, age)])
+    older = np.log(np.array([age / past.age]))
+    z = _standard(features(cascade, age)[None, :], older, past.mean, past.sd)
     middle, share = _middle(past.weights, z, now)
     n = len(past.scores)
     low = past.scores[max(int(np.floor((n + 1) * 0.1)) - 1, 0)]
@@ -159,8 +177,7 @@ def forecast(
             )
             rows.append([content, age / 3600, value, np.nan, np.nan, np.nan, np.nan, 0, reason])
             continue
-        same = Past(age, past.weights, past.mean, past.sd, past.scores, past.name)
-        q10, q50, q90 = predict(same, cascade)
+        q10, q50, q90 = predict(past, cascade, age)
         rows.append([content, age / 3600, value, q50, q10, q50, q90, len(past.scores), ""])
     table = pd.DataFrame(rows, columns=COLUMNS)
     known = table["forecast"].notna()
@@ -208,8 +225,9 @@ def _audience(people: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(people), np.median(known), people)
 
 
-def _standard(rows: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
-    return np.clip((rows - mean) / sd, -3.0, 3.0)  # three: beyond it a feature says no more than "extreme"
+def _standard(rows: np.ndarray, older: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
+    # three: beyond it a feature says no more than "extreme"
+    return np.c_[np.clip((rows - mean) / sd, -3.0, 3.0), older]
 
 
 def _middle(weights: np.ndarray, z: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -217,18 +235,21 @@ def _middle(weights: np.ndarray, z: np.ndarray, now: np.ndarray) -> tuple[np.nda
     return np.log1p(now + rest), np.maximum(rest / (1 + now + rest), 0.02)
 
 
-def _fit(z: np.ndarray, now: np.ndarray, final: np.ndarray) -> np.ndarray:
-    """The posterior's mode, by damped Gauss-Newton steps with weights of a t distribution (3 degrees)."""
+def _fit(z: np.ndarray, now: np.ndarray, final: np.ndarray, spread: float, views: int) -> np.ndarray:
+    """The posterior's mode, by damped Gauss-Newton steps with weights of a t distribution (3 degrees).
+
+    Each cascade is seen ``views`` times and counts once.
+    """
     rest = np.maximum(np.expm1(final) - now, 0.5 * np.sqrt(now))
     x = np.r_[np.median(np.log(rest)), np.zeros(z.shape[1])]
     design = np.c_[np.ones(len(z)), z]
-    prior = np.r_[1e-6, np.full(z.shape[1], SPREAD**-2)]
+    prior = np.r_[1e-6, np.full(z.shape[1] - 1, spread**-2), 0.1]
     for _ in range(60):
         still = np.exp(np.minimum(design @ x, 25.0))
         slope = design * (still / (1 + now + still))[:, None]
         error = final - np.log1p(now + still)
         scale = max(float(np.median(np.abs(error))) * 1.4826, 0.01)
-        weight = 1 / (1 + (error / scale) ** 2 / 3) / scale**2
+        weight = 1 / (1 + (error / scale) ** 2 / 3) / scale**2 / views
         curve = (slope * weight[:, None]).T @ slope + np.diag(prior + 1e-3)
         step = np.linalg.solve(curve, slope.T @ (weight * error) - prior * np.r_[0.0, x[1:]])
         x = x + 0.7 * step / max(1.0, float(np.abs(step).max()))
