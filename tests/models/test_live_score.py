@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from planted import NOTHING, clock, nothing, spiked
 
-from analysis.models import spikes
+from analysis.models import live, spikes
 
 
 @pytest.mark.parametrize("kind", NOTHING)
@@ -68,3 +68,36 @@ def test_empty_and_tiny():
     tiny = spikes.score(pd.DataFrame({"start": clock(3), "value": [1.0, np.nan, 3.0]}))
     assert len(tiny) == 3
     assert not tiny["alarm"].any()
+
+
+def test_a_rise_is_told_once_and_a_longer_series_tells_the_same():
+    series, truth = spiked(2, times_noise=25.0, tau=12.0)
+    whole = live.find(series, false_per_month=0.02)
+    assert whole.verdict == "found"
+    row = whole.table.iloc[0]
+    onset = series["start"][truth["onset"]]
+    assert len(whole.table) == 1
+    assert abs(row["onset"] - onset) <= pd.Timedelta(hours=1)
+    assert onset < row["alarm"] <= onset + pd.Timedelta(hours=3)
+    assert row["value"] > 2 * row["expected"]
+    for moment in (onset + pd.Timedelta(hours=hours) for hours in (1, 2, 3, 10, 100)):
+        part = live.find(series, as_of=moment, false_per_month=0.02).table
+        assert (
+            part["alarm"].tolist() == [row["alarm"]][: int(row["alarm"] <= onset + pd.Timedelta(hours=hours))]
+        )
+    greater = live.find(series, false_per_month=0.02, least=row["value"] - row["expected"] + 1).table
+    assert greater["alarm"].iloc[0] > row["alarm"]
+
+
+def test_a_drop_is_no_rise_and_a_short_series_is_inconclusive():
+    series, _ = nothing("poisson", 5)
+    series.loc[1000:1030, "value"] = 0.0
+    assert live.find(series, false_per_month=0.01).table.empty
+    assert live.find(series.iloc[:60]).verdict == "inconclusive"
+    assert live.find(series.iloc[:0]).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("kind", NOTHING)
+def test_ordinary_noise_is_told_at_most_as_often_as_asked(kind):
+    told = sum(len(live.find(nothing(kind, seed)[0], false_per_month=1.0).table) for seed in range(20))
+    assert told <= 78  # 60 months at one a month, but for one time in a hundred

@@ -10,20 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-import numpy as np
 import pandas as pd
 
 from analysis.alerts import say
 from analysis.alerts.alert import Alert
 from analysis.alerts.rules import Rules
 from analysis.alerts.series import Watched, watched
-from analysis.models import armed, drop, live, mix
+from analysis.models import drop, live, mix
 from analysis.store import Store
 
 HISTORY = pd.Timedelta(days=120)
 """What the models learn from: several half-lives of the longest of their memories."""
-LOW = 0.75
-"""The part of a spike's limit that keeps its alarm up."""
 
 
 def alerts(store: Store, now: datetime, rules: Rules, period: pd.Timedelta) -> list[Alert]:
@@ -69,42 +66,25 @@ def _spikes(every: list[Watched], rules: Rules, rate: float, words: say.Words) -
 
 def _rises(one: Watched, rules: Rules, rate: float, words: say.Words) -> Iterator[tuple[Alert, str]]:
     """Spikes of one series, and the content that brought most of each."""
-    rows = live.score(one.bins, false_per_month=rate, zone=rules.zone)
-    if len(rows) <= live.HEAD:
-        return
-    width = (one.bins["end"] - one.bins["start"]).median()
-    limit = live.limit(int(width / pd.Timedelta(microseconds=1)), rate)
-    level = np.where(rows["rise"], rows["surprise"], 0.0)
-    calm = max(round(rules.rearm / width), 1)
-    value, usual = rows["value"].to_numpy(), rows["expected"].to_numpy()
-    known = ~np.isnan(value)
-    when = _known_from(one.bins, rows["start"])
-    for first, last in armed.episodes(level, known, limit, LOW * limit, calm):
-        onset = first
-        while onset > 0 and first - onset < calm and value[onset - 1] > 1.5 * usual[onset - 1]:
-            onset -= 1
-        over = np.nancumsum(value[onset : last + 1] - usual[onset : last + 1])
-        enough = np.flatnonzero(over[first - onset :] >= rules.least)
-        if not len(enough):
-            continue
-        fire = first + int(enough[0])
+    result = live.find(one.bins, false_per_month=rate, zone=rules.zone, least=rules.least, calm=rules.rearm)
+    when = _known_from(one.bins)
+    rows = result.extra["score"].set_index("start")
+    for row in result.table.itertuples():
+        at = _at(when, row.alarm)
         # what is known by the time it is told: a whole day, where days are read as a whole
-        told = max(i for i in range(fire, last + 1) if when[i] <= when[fire])
-        since, until = rows["start"].iloc[onset], rows["start"].iloc[told] + width
-        seen = slice(onset, told + 1)
-        body, leader = words.spike(one, since, until, np.nansum(value[seen]), np.nansum(usual[seen]))
-        alert = Alert(
-            "spike", one.subject, since.to_pydatetime(), when[fire].to_pydatetime(),
-            f"Spike: {words.of_what(one)}", body, when[last].to_pydatetime(),
-        )  # fmt: skip
-        yield alert, leader
+        until = max(row.alarm, when.index[when <= at].max())
+        until = min(until, row.last)
+        seen = rows[(rows.index >= row.onset) & (rows.index < until)].dropna()
+        body, leader = words.spike(one, row.onset, until, seen["value"].sum(), seen["expected"].sum())
+        onset, last = row.onset.to_pydatetime(), _at(when, row.last)
+        yield Alert("spike", one.subject, onset, at, f"Spike: {words.of_what(one)}", body, last), leader
 
 
 def _drops(site: Watched, rules: Rules, rate: float, words: say.Words) -> Iterator[Alert]:
     result = drop.find(site.bins, false_per_month=rate, zone=rules.zone)
-    when = _known_from(site.bins, site.bins["start"])
+    when = _known_from(site.bins)
     for row in result.table.itertuples():
-        at, last = (_at(site.bins, when, moment) for moment in (row.alarm, row.last))
+        at, last = _at(when, row.alarm), _at(when, row.last)
         yield Alert(
             "drop", site.subject, row.onset.to_pydatetime(), at, f"Drop: {words.of_what(site)}",
             words.drop(site, row), last,
@@ -117,11 +97,11 @@ def _mixes(site: Watched, rules: Rules, rate: float, words: say.Words) -> Iterat
     some = site.sources["platform"].iloc[0] if len(site.sources) else ""
     rows = pd.concat([site.sources, empty.assign(platform=some)], ignore_index=True)
     result = mix.find(rows, false_per_month=rate, zone=rules.zone)
-    when = _known_from(site.bins, site.bins["start"])
+    when = _known_from(site.bins)
     for row in result.table.itertuples():
         moved = result.extra["sources"]
         body = words.mix(moved[moved["onset"] == row.onset])
-        at = _at(site.bins, when, row.alarm)
+        at = _at(when, row.alarm)
         yield Alert("mix", f"referrers {site.site}", row.onset.to_pydatetime(), at,
                     f"Referrers changed: {words.of_site(site)}", body)  # fmt: skip
 
@@ -140,15 +120,14 @@ def _missing(site: Watched, rules: Rules, now: pd.Timestamp, words: say.Words) -
         )  # fmt: skip
 
 
-def _known_from(bins: pd.DataFrame, starts: pd.Series) -> list[pd.Timestamp]:
-    """For each start, when it and all before it were known."""
-    order = bins.sort_values("start")
-    known = pd.Series(order["observed_at"].cummax().to_numpy(), index=order["start"].to_numpy())
-    return list(known.reindex(pd.DatetimeIndex(starts), method="ffill"))
+def _known_from(bins: pd.DataFrame) -> pd.Series:
+    """For the end of each bin, when it and all before it were known."""
+    order = bins.sort_values("end")
+    return pd.Series(order["observed_at"].cummax().to_numpy(), index=pd.DatetimeIndex(order["end"]))
 
 
-def _at(bins: pd.DataFrame, when: list[pd.Timestamp], moment: pd.Timestamp) -> datetime:
+def _at(when: pd.Series, moment: pd.Timestamp) -> datetime:
     """When all bins that were over at a moment were known."""
-    place = int((bins["end"] <= moment).sum()) - 1
-    at: datetime = max(when[max(place, 0)], moment).to_pydatetime()
+    place = int(when.index.searchsorted(moment, side="right")) - 1
+    at: datetime = max(when.iloc[max(place, 0)], moment).to_pydatetime()
     return at

@@ -29,9 +29,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.models import _live, baseline
+from analysis.models import _live, armed, baseline
 from analysis.models.grid import DAY, HOUR, Grid, clock, known_at, lay, threshold, to_times
+from analysis.models.result import Result, Verdict
 
+VERSION = "live 1.1"
 FAST = 7 * DAY  # memory of the level (half-life)
 SLOW = 14 * DAY  # memory of rhythm and noise
 QUIET = DAY  # a spike is announced again only after this long
@@ -39,6 +41,8 @@ LINGER = DAY // 4  # half-life of what a spike leaves in the score
 HEAD = 64  # known buckets that settle cadence and scale, and are not judged
 LONGEST_GAP = 1000  # unknown buckets put into one gap at most
 HALF_WAY = 4.0  # deviates at which half of each part of the score is reached
+LOW = 0.75  # the part of its limit that keeps a rise's alarm up
+COLUMNS = ["onset", "alarm", "last", "expected", "value", "ongoing"]
 
 
 def score(
@@ -96,6 +100,73 @@ def score(
             "alarm": alarm,
         }
     )
+
+
+def find(
+    series: pd.DataFrame,
+    *,
+    as_of: Any = None,
+    false_per_month: float = 0.1,
+    zone: str = "UTC",
+    least: float = 0.0,
+    calm: Any = "1D",
+) -> Result:
+    """Every rise of a series, as it would have been told at the time, each once.
+
+    Parameters
+    ----------
+    series, as_of, false_per_month, zone
+        As for ``score``.
+    least
+        What it must have brought beyond the expected before it is told.
+    calm
+        The time (known, below three quarters of the limit) after which the alarm is armed again.
+
+    Returns
+    -------
+    Result
+        table, a row a rise: onset (start of its first bucket), alarm (end of the bucket that gave it away),
+        last (end of the last bucket that was still out of the ordinary), expected and value (counts from
+        onset to alarm), ongoing (not armed again yet). extra: score (as ``score`` gives it).
+    """
+    parameters = {"as_of": as_of, "false_per_month": false_per_month, "zone": zone, "least": least}
+    series = known_at(series, as_of)
+    rows = score(series, false_per_month=false_per_month, zone=zone)
+    value, usual = rows["value"].to_numpy(), rows["expected"].to_numpy()
+    known = ~np.isnan(value)
+    lines = []
+    if known.sum() > HEAD:
+        cadence = _cadence(series, rows)
+        end = rows["start"] + pd.Timedelta(microseconds=cadence)
+        quiet = max(round(pd.Timedelta(calm) / pd.Timedelta(microseconds=cadence)), 1)
+        bar = limit(cadence, false_per_month)
+        level = np.where(rows["rise"], rows["surprise"], 0.0)
+        seen = np.cumsum(known)
+        for first, last in armed.episodes(level, known, bar, LOW * bar, quiet):
+            onset = first
+            while onset > 0 and first - onset < quiet and value[onset - 1] > 1.5 * usual[onset - 1]:
+                onset -= 1
+            over = np.nancumsum(value[onset : last + 1] - usual[onset : last + 1])
+            enough = np.flatnonzero(over[first - onset :] >= least)
+            if len(enough):
+                told = first + int(enough[0])
+                part = slice(onset, told + 1)
+                came = (np.nansum(np.where(known[part], usual[part], 0.0)), np.nansum(value[part]))
+                ongoing = bool(seen[-1] - seen[last] <= quiet)
+                lines.append((rows["start"].iloc[onset], end.iloc[told], end.iloc[last], *came, ongoing))
+    table = pd.DataFrame(lines, columns=COLUMNS)
+    for name in ("onset", "alarm", "last"):
+        table[name] = pd.to_datetime(table[name], utc=True).astype("datetime64[us, UTC]")
+    few = f"{int(known.sum())} known buckets; more than {HEAD} are needed" if known.sum() <= HEAD else ""
+    said = f"No verdict: {few}." if few else f"{len(table):,} rises out of the ordinary."
+    verdict: Verdict = "inconclusive" if few else "found" if lines else "nothing"
+    return Result(table, verdict, few, said, (), VERSION, parameters, {"score": rows})
+
+
+def _cadence(series: pd.DataFrame, rows: pd.DataFrame) -> int:
+    """The length of an ordinary bucket, as ``score`` took it."""
+    step = (series["end"] - series["start"]).median() if "end" in series else rows["start"].diff().median()
+    return max(int(step / pd.Timedelta(microseconds=1)), 1)
 
 
 def limit(cadence: int, false_per_month: float) -> float:
