@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.models import spikes
+from analysis.models.alike import total
 from analysis.models.counters import EXPOSURE, latest
 from analysis.models.result import Result, Verdict
 from analysis.platforms.card import Card
@@ -45,14 +46,24 @@ LEAST = (
 def exposure(intervals: pd.DataFrame, metric: str = EXPOSURE[0], by_platform: bool = False) -> pd.DataFrame:
     """Exposure as series: content_id, platform, start, end, value (missing where nothing is known).
 
-    ``platform`` is "all" for a content's total, and where it came from when ``by_platform``.
+    ``platform`` is "all" for a content's total, and where it came from when ``by_platform``. Where several
+    observers counted a content, the one with most bins is kept.
     """
-    rows = latest(intervals[intervals["metric"] == metric])
+    rows = _one_observer(latest(intervals[intervals["metric"] == metric]))
     # a bin that was counted in part is not the whole of it
     value = rows["value"].mask(rows["partial"])
     rows = rows.assign(value=value, platform=rows["platform"] if by_platform else ALL)
     key = ["content_id", "platform", "start", "end"]
-    return rows.groupby(key, as_index=False, observed=True)["value"].sum(min_count=1)
+    return total(rows, key)
+
+
+def _one_observer(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of several who counted the same content, the one with most bins: added up, visits would count twice."""
+    if rows["observer"].nunique() < 2:
+        return rows
+    bins = rows.groupby(["content_id", "observer"], observed=True).size().sort_index()
+    chosen = bins.groupby(level="content_id").idxmax().map(lambda pair: pair[1])
+    return rows[rows["observer"] == rows["content_id"].map(chosen)]
 
 
 def by_source(
@@ -70,8 +81,8 @@ def by_source(
     """
     rows = exposure(intervals, metric, by_platform=True)
     rows = rows[(rows["start"] >= since) & (rows["start"] < until)]
-    total = rows.groupby("platform")["value"].sum().sort_values(ascending=False)
-    rows = rows.assign(platform=rows["platform"].where(rows["platform"].isin(total.index[:most]), REST))
+    ranked = rows.groupby("platform")["value"].sum().sort_values(ascending=False).index
+    rows = rows.assign(platform=rows["platform"].where(rows["platform"].isin(ranked[:most]), REST))
     hours = (until - since).total_seconds() / 3600
     step = next((n for n in (1, 3, 6, 12, 24, 72, 168) if hours / n <= bins), 720)
     width = pd.Timedelta(hours=step)
@@ -80,8 +91,7 @@ def by_source(
     out = rows.groupby(["platform", place.rename("bin")], as_index=False)["value"].sum(min_count=1)
     lost = set(place[unknown])
     out["value"] = out["value"].mask(out["bin"].isin(lost))
-    ranked = {name: rank for rank, name in enumerate([*total.index, REST])}
-    out["rank"] = out["platform"].map(ranked)
+    out["rank"] = out["platform"].map({name: rank for rank, name in enumerate([*ranked, REST])})
     out = out.rename(columns={"bin": "start"}).sort_values(["rank", "start"], ignore_index=True)
     return out.assign(end=out["start"] + width)[["platform", "start", "end", "value"]]
 

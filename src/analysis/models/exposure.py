@@ -38,6 +38,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks.check import Check
+from analysis.models.alike import total
 from analysis.models.counters import latest
 from analysis.models.overview import name
 from analysis.models.result import Result, Verdict
@@ -127,9 +128,8 @@ def visits_per_share(
         intervals[(intervals["metric"] == "visits") & intervals["platform"].isin(events["platform"])]
     )
     group = rows.groupby(["content_id", "platform"])["value"]
-    counted = pd.DataFrame(
-        {"visits": group.sum(min_count=1), "unknown_hours": group.agg(lambda v: v.isna().sum())}
-    )
+    summed = total(rows, ["content_id", "platform"]).set_index(["content_id", "platform"])["value"]
+    counted = pd.DataFrame({"visits": summed, "unknown_hours": group.agg(lambda v: v.isna().sum())})
     table = counted.join(shares, how="outer").reset_index()
     table["shares"] = table["shares"].fillna(0).astype(int)
     table["unknown_hours"] = table["unknown_hours"].fillna(0).astype(int)

@@ -20,7 +20,8 @@ class Metric:
 
     ``cumulative`` says that the number counts up over an item's life (it may still be corrected
     downwards). ``kind`` is what is being counted; only metrics of one kind on one platform may be
-    added up.
+    added up, averaged or ranked together. ``adds`` is False where even a sum of it says nothing:
+    people counted once each, places in a list, states.
     """
 
     name: str
@@ -29,6 +30,37 @@ class Metric:
     definition: str
     kind: str
     cumulative: bool = True
+    adds: bool = True
+
+
+LINKS = tuple(
+    Metric(name, "0 or 1", "reading", definition, name.replace("_", " "), cumulative=False, adds=False)
+    for name, definition in (
+        ("link_followed", "1 when a link to the content stands on the item's page and nothing tells search "
+         "engines to leave it alone (rel, meta robots, X-Robots-Tag), else 0"),
+        ("link_nofollow", "1 when every such link says nofollow, or the whole page does, else 0"),
+        ("link_ugc", "1 when every such link says ugc (written by users), else 0"),
+        ("link_sponsored", "1 when every such link says sponsored, else 0"),
+        ("link_wrapped", "1 when no such link leads there directly, but through a redirect, else 0"),
+    )
+)  # fmt: skip
+"""What `virality links` reads on the page of an item, on any platform."""
+
+HABITS = ("own links", "one link in several communities", "bursts", "link-only posts", "repeated messages")
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """What a platform says about how it wants to be used, with where it says so.
+
+    habit : one of ``HABITS``, or "" for all of them
+    most : the number it names (a share from 0 to 1, a count); None where it names none
+    """
+
+    habit: str
+    text: str
+    source: str
+    most: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +131,7 @@ class Card:
     limits: tuple[Limit, ...] = ()
     limit_headers: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
+    conduct: tuple[Conduct, ...] = ()
     life: tuple[LifeEvent, ...] = ()
     hosts: tuple[str, ...] = ()
     """Hosts whose referrals come from this platform, without ``www.``."""
@@ -118,6 +151,7 @@ class Card:
                 ("retired", self.retired),
                 ("referrers", ", ".join(self.hosts)),
                 *(("rule", rule.text) for rule in self.rules),
+                *(("conduct", rule.text) for rule in self.conduct),
             ],
             columns=["what", "is"],
         ).dropna()
@@ -136,8 +170,13 @@ class Card:
 
     def metric(self, name: str) -> Metric:
         """The metric of that name; KeyError naming the ones there are."""
-        for metric in self.metrics:
+        for metric in (*self.metrics, *LINKS):
             if metric.name == name:
                 return metric
         known = ", ".join(m.name for m in self.metrics) or "none"
         raise KeyError(f"{self.title} has no metric {name!r}; its card defines: {known}")
+
+    def policy(self, on: date) -> LinkPolicy:
+        """What its links were on that day, as far as the card knows."""
+        known = [policy for policy in self.links if policy.since is None or policy.since <= on]
+        return max(known or self.links, key=lambda policy: policy.since or date.min)

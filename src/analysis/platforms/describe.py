@@ -10,6 +10,7 @@ from analysis.platforms import modules
 from analysis.platforms.card import Card, Metric
 
 WIDTH = 96
+NO_CONDUCT = "no rule of the platform's own is recorded; it is meant for what its purpose says"
 Section = tuple[str, list[str]]
 
 
@@ -47,6 +48,9 @@ def sections(module: ModuleType) -> Iterator[Section]:
         limits.append("headers: " + ", ".join(card.limit_headers))
     yield "Limits", limits or ["none published"]
     yield "Rules", [f"{rule.text} ({rule.source})" for rule in card.rules]
+    told = [f"{one.text}{f' At most {one.most:g}.' if one.most is not None else ''} ({one.source})"
+            for one in card.conduct]  # fmt: skip
+    yield "Conduct", told or [NO_CONDUCT]
     kept = f"{card.retention_days:,} days" if card.retention_days else "no limit stated"
     yield "Retention", [kept]
     yield (

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import UserError
-from analysis.platforms.card import Access, Card, LifeEvent, LinkPolicy, Metric, Rule
+from analysis.platforms.card import Access, Card, Conduct, LifeEvent, LinkPolicy, Metric, Rule
 from analysis.platforms.exports import epoch, in_batches, json_records, plain, read_text, rows_of
 from analysis.platforms.rows import Rows, count
 from analysis.tables import Batch
@@ -39,6 +39,13 @@ CARD = Card(
     rules=(
         Rule("No scraping of the new site.", "house rule"),
         Rule("Voters are kept as keyed hashes only.", "house rule"),
+    ),
+    conduct=(
+        Conduct(
+            "",
+            "Bots and SEO spam are why the whole site was reset on 13 March 2026; no number is named.",
+            "survey of November 2026 [I]",
+        ),
     ),
     life=(
         LifeEvent(date(2004, 12, 5), "opened"),

@@ -49,6 +49,7 @@ CARD = Card(
             "Place in the list of submissions when it was looked at, 1 the topmost",
             "rank",
             cumulative=False,
+            adds=False,
         ),
         Metric(
             "dead",
@@ -57,6 +58,7 @@ CARD = Card(
             "1 when flags, software or moderators have killed the submission, else 0",
             "state",
             cumulative=False,
+            adds=False,
         ),
         Metric(
             "submissions",

@@ -27,7 +27,7 @@ CARD = Card(
         Metric("uses", "posts", "interval", "posts with the link in one UTC day, as far as this instance "
                "knows; told for trending links only, for seven days", "uses"),
         Metric("accounts", "accounts", "interval", "accounts that posted the link in one UTC day, as far as "
-               "this instance knows; not to be added up over days", "accounts"),
+               "this instance knows; not to be added up over days", "accounts", adds=False),
         Metric("reblogs", "boosts", "reading", "boosts of a post this instance knows of", "reblogs"),
         Metric("favourites", "favourites", "reading", "favourites of a post it knows of", "favourites"),
         Metric("replies", "posts", "reading", "replies to a post this instance knows of", "replies"),

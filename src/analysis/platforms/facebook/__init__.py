@@ -49,11 +49,12 @@ CARD = Card(
             "url_plugin_comments", "comments", "reading", "comment_plugin_count: comments written below the "
             "page itself, in Facebook's comment box", "plugin comments",
         ),
-        *(Metric(name, *_POST[name][:1], "reading", f"{_POST[name][1]}; over the post's life", name)
+        *(Metric(name, *_POST[name][:1], "reading", f"{_POST[name][1]}; over the post's life", name,
+                 adds=_POST[name][0] != "accounts")
           for name in POST_METRICS),
         Metric(
             "consumers", "accounts", "reading", "accounts that clicked anywhere in the post; over its life, "
-            "not to be added up", "consumers",
+            "not to be added up", "consumers", adds=False,
         ),
         Metric(
             "fan_impressions", "views", "reading", "impressions on people who like the page; over the post's "
@@ -61,14 +62,16 @@ CARD = Card(
         ),
         Metric(
             "fan_reach", "accounts", "reading", "accounts that like the page and saw the post; over its "
-            "life, not to be added up", "fan reach",
+            "life, not to be added up", "fan reach", adds=False,
         ),
-        Metric("paid", "0 or 1", "reading", "1 when the post is an advertisement", "state", cumulative=False),
-        *(Metric(f"daily_{name}", *_POST[name][:1], "interval", f"{_POST[name][1]}; in one day", name)
+        Metric("paid", "0 or 1", "reading", "1 when the post is an advertisement", "state", cumulative=False,
+               adds=False),
+        *(Metric(f"daily_{name}", *_POST[name][:1], "interval", f"{_POST[name][1]}; in one day", name,
+                 adds=_POST[name][0] != "accounts")
           for name in POST_METRICS),
         *(Metric(name, "count", "interval", f"{name.replace('_', ' ')} in one day (Page Insights)", name)
           for name in PAGE_DAILY),
-        *(Metric(name, "accounts", "reading", f"{name.replace('_', ' ')} on that day", name)
+        *(Metric(name, "accounts", "reading", f"{name.replace('_', ' ')} on that day", name, adds=False)
           for name in PAGE_STANDING),
     ),
     access=Access(

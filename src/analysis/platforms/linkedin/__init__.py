@@ -14,8 +14,12 @@ _UNIQUE = "; people, not to be added up"
 _DAILY = sorted({name for name in COLUMNS.values() if name not in ("date", "link", "created")})
 
 
+def _adds(name: str) -> bool:
+    return "unique" not in name and "reached" not in name
+
+
 def _words(name: str) -> str:
-    return name.replace("_", " ") + (_UNIQUE if "unique" in name or "reached" in name else "")
+    return name.replace("_", " ") + ("" if _adds(name) else _UNIQUE)
 
 
 CARD = Card(
@@ -27,25 +31,31 @@ CARD = Card(
     links=(LinkPolicy("nofollow", None, "behind lnkd.in and a redirect page"),),
     metrics=(
         *(
-            Metric(name, "count", "interval", f"{_words(name)}, in one day", name.removesuffix("_organic"))
+            Metric(name, "count", "interval", f"{_words(name)}, in one day", name.removesuffix("_organic"),
+                   adds=_adds(name))
             for name in _DAILY
         ),
         *(
-            Metric(f"post_{name}", "count", "reading", f"{_words(name)} of a post, when exported", name)
+            Metric(f"post_{name}", "count", "reading", f"{_words(name)} of a post, when exported", name,
+                   adds=_adds(name))
             for name in _DAILY
         ),
         Metric("shares", "shares", "reading", "shares of a URL: told in public until 2018", "url shares"),
-        Metric("period_impressions", "views", "interval", "impressions in an export's whole period", "sums"),
+        Metric("period_impressions", "views", "interval", "impressions in an export's whole period",
+               "impressions in a period"),
         Metric(
             "period_members_reached", "people", "interval", "members reached in an export's whole period; "
-            "not to be added up", "sums",
+            "not to be added up", "members reached", adds=False,
         ),
-        Metric("period_post_engagements", "acts", "interval", "engagements of a top post in it", "top"),
-        Metric("period_post_impressions", "views", "interval", "impressions of a top post in it", "top"),
-        Metric("followers", "members", "reading", "followers on the day the export names", "followers"),
+        Metric("period_post_engagements", "acts", "interval", "engagements of a top post in it",
+               "engagements of top posts"),
+        Metric("period_post_impressions", "views", "interval", "impressions of a top post in it",
+               "impressions of top posts"),
+        Metric("followers", "members", "reading", "followers on the day the export names", "followers",
+               adds=False),
         Metric(
             "follower_share", "fraction", "reading", "share of followers with a property, rounded; "
-            "below 1 % is suppressed", "shares", cumulative=False,
+            "below 1 % is suppressed", "follower shares", cumulative=False, adds=False,
         ),
     ),
     access=Access(
