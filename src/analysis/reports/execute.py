@@ -28,7 +28,7 @@ from papermill.exceptions import PapermillExecutionError  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 
 from analysis.reports import clean, exporter, pictures  # noqa: E402
-from analysis.reports.process import message  # noqa: E402
+from analysis.reports.lines import message  # noqa: E402
 from analysis.reports.record import RESULTS  # noqa: E402
 
 NOTEBOOK = "notebook.ipynb"

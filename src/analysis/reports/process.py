@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,12 +12,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from analysis.reports.lines import ClockError, listen, message
+
 JOB = "job.json"
 START = 120.0  # seconds until a process must have begun
+GONE = 255  # the status of a process whose parent has died
 GRACE = 5.0  # seconds between asking a process to end and ending it
 CAN_FORK = (
     sys.platform == "linux"
@@ -24,11 +28,6 @@ CAN_FORK = (
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-def message(**words: Any) -> bytes:
-    """One line between a command and the processes of its reports."""
-    return json.dumps(words).encode() + b"\n"
 
 
 class Processes:
@@ -122,43 +121,71 @@ class Processes:
     ) -> tuple[dict[str, Any], int | None]:
         """Run one stage: what was heard of it, and its exit status; None when a clock ended it."""
         heard: dict[str, Any] = {}
+        process = 0
         clocks["start"] = time.monotonic() + START
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
-                child = self._begin(stage, work / JOB, theirs)
-            try:
-                for words in _lines(ours, clocks):
-                    heard |= words
-                    if "pid" in words:
-                        self._running.add(words["pid"])
-                        del clocks["start"]
-                        clocks.setdefault("report", time.monotonic() + job["timeout"])
-                    if "cell" in words:
-                        clocks["cell"] = time.monotonic() + job["cell_timeout"]
-                    if "cell_done" in words:
-                        del clocks["cell"]
-                        say(f"cell {words['cell_done']} of {words['of']}, {words['seconds']:.1f} s")
-                    if "ask" in words:
-                        ours.sendall(message(**self.answer(words["ask"])))
-                    if "status" in words:
-                        return heard, words["status"]
-                return heard, child.wait(GRACE) if child else 1
-            except _ClockError as clock:
-                heard["clock"] = clock.name
-                self._end(heard.get("pid"), ours, child)
-                return heard, None
-            finally:
-                self._running.discard(heard.get("pid", 0))
+                keeper = self._begin(stage, work / JOB, theirs)
+            with keeper:
+                try:
+                    for end, words in listen([ours, keeper], clocks):
+                        if end is ours:
+                            self._heed(words, heard, ours, job, clocks, say)
+                        elif "pid" in words:
+                            process = words["pid"]
+                            self._running.add(process)
+                            del clocks["start"]
+                            clocks.setdefault("report", time.monotonic() + job["timeout"])
+                        elif "status" in words:
+                            return heard, words["status"]
+                    return heard, GONE
+                except ClockError as clock:
+                    heard["clock"] = clock.name
+                    _end(process, keeper)
+                    return heard, None
+                finally:
+                    self._running.discard(process)
 
-    def _begin(self, stage: str, job: Path, channel: socket.socket) -> subprocess.Popen | None:
-        """Fork a process for the stage, or start one where that cannot be done."""
+    def _heed(
+        self,
+        words: dict[str, Any],
+        heard: dict[str, Any],
+        channel: socket.socket,
+        job: dict[str, Any],
+        clocks: dict[str, float],
+        say: Callable[[str], None],
+    ) -> None:
+        """Take in what a report says; whatever else its notebook writes into the line is no word of ours."""
+        try:
+            if "cell" in words:
+                heard |= {name: words[name] for name in ("cell", "of", "source")}
+                clocks["cell"] = time.monotonic() + job["cell_timeout"]
+            elif "cell_done" in words:
+                say(f"cell {words['cell_done']:d} of {words['of']:d}, {words['seconds']:.1f} s")
+                clocks.pop("cell", None)
+            elif "ask" in words:
+                channel.sendall(message(**self.answer(words["ask"])))
+            elif "outcome" in words:
+                heard["outcome"] = dict(words["outcome"])
+        except (KeyError, TypeError, ValueError, ConnectionError):
+            return
+
+    def _begin(self, stage: str, job: Path, channel: socket.socket) -> socket.socket:
+        """Fork a process for the stage, or start one where that cannot be done.
+
+        Returns
+        -------
+        a line to whoever is its parent, who tells its number and how it ended: the exit code decides
+        """
+        keeper, parent = socket.socketpair()
         with self._lock:
             self.prepare()
             if self._control:
                 asked = f"{stage}\0{job}".encode("utf-8", "surrogateescape")
-                socket.send_fds(self._control, [asked], [channel.fileno()])
-                return None
+                with parent, contextlib.suppress(OSError):  # its end will be heard
+                    socket.send_fds(self._control, [asked], [channel.fileno(), parent.fileno()])
+                return keeper
         with open(job.with_name("stdout"), "ab") as out, open(job.with_name("stderr"), "ab") as errors:
             child = subprocess.Popen(
                 [sys.executable, "-m", "analysis.reports.execute", stage, str(job), str(channel.fileno())],
@@ -169,57 +196,24 @@ class Processes:
                 start_new_session=True,
                 pass_fds=[channel.fileno()],
             )
-        channel.sendall(message(pid=child.pid))
-        return child
+        threading.Thread(target=_watch, args=(child, parent), daemon=True).start()
+        return keeper
 
-    @staticmethod
-    def _end(process: int | None, channel: socket.socket, child: subprocess.Popen | None) -> None:
-        """End a process, its kernel and whatever it started: asked first, then not."""
-        if process is None:
-            return
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            _signal(process, how)
-            try:
-                for words in _lines(channel, {"grace": time.monotonic() + GRACE}):
-                    if "status" in words:
-                        return
-                if child:
-                    child.wait(GRACE)
+
+def _watch(child: subprocess.Popen, line: socket.socket) -> None:
+    """Tell of a process that is a child of our own."""
+    with line, contextlib.suppress(OSError):
+        line.sendall(message(pid=child.pid))
+        line.sendall(message(status=child.wait()))
+
+
+def _end(process: int, keeper: socket.socket) -> None:
+    """End a process, its kernel and whatever it started: asked first, then not."""
+    for how in (signal.SIGTERM, signal.SIGKILL) if process else ():
+        _signal(process, how)
+        with contextlib.suppress(ClockError):
+            if any("status" in words for _, words in listen([keeper], {"grace": time.monotonic() + GRACE})):
                 return
-            except (_ClockError, subprocess.TimeoutExpired):
-                continue
-
-
-class _ClockError(Exception):
-    """A clock ran out; ``name`` says which."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
-def _lines(channel: socket.socket, clocks: dict[str, float]) -> Iterator[dict[str, Any]]:
-    """What the other end says, line by line, until it is closed or one of the clocks runs out."""
-    buffer = b""
-    while True:
-        name, until = min(clocks.items(), key=lambda clock: clock[1])
-        try:
-            channel.settimeout(max(until - time.monotonic(), 0.001))
-            chunk = channel.recv(2**16)
-        except TimeoutError:
-            raise _ClockError(name) from None
-        except ConnectionError:
-            return
-        if not chunk:
-            return
-        *lines, buffer = (buffer + chunk).split(b"\n")
-        for line in lines:
-            try:
-                words = json.loads(line)
-            except ValueError:
-                continue  # cut off when its process was killed
-            if isinstance(words, dict):
-                yield words
 
 
 def _error(heard: dict[str, Any], status: int | None, job: dict[str, Any], work: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from analysis.reports import shell
-from analysis.reports.process import message
+from analysis.reports.lines import message
 
 PRELOADED = (
     *("numpy", "pandas", "plotly.graph_objects", "plotly.io", "scipy.special", "scipy.optimize", "numba"),
@@ -51,21 +51,23 @@ def main(modules: list[str]) -> None:
                     waiting.unregister(key.fd)
                     os.close(key.fd)
                     continue
-                asked, descriptors, *_ = socket.recv_fds(control, 4096, 1)
+                asked, descriptors, *_ = socket.recv_fds(control, 4096, 2)
                 if not asked:  # whoever started us has ended, however it ended
                     for process, _ in children.values():
                         _kill(process)
                     return
-                channel = socket.socket(fileno=descriptors[0])
+                channel, keeper = (socket.socket(fileno=one) for one in descriptors)
                 process = os.fork()
                 if process == 0:
-                    control.close()
+                    for line in (control, keeper, *(line for _, line in children.values())):
+                        line.close()  # a child has no say in how it or another ended
                     stage, job = os.fsdecode(asked).split("\0")
                     _become(stage, job, channel)
+                channel.close()
                 with contextlib.suppress(OSError):  # it may have been given up already
-                    channel.sendall(message(pid=process))
+                    keeper.sendall(message(pid=process))
                 handle = os.pidfd_open(process)
-                children[handle] = (process, channel)
+                children[handle] = (process, keeper)
                 waiting.register(handle, selectors.EVENT_READ)
 
 
@@ -116,12 +118,12 @@ def _become(stage: str, job: str, channel: socket.socket) -> None:
         os._exit(code)
 
 
-def _reap(process: int, channel: socket.socket) -> None:
+def _reap(process: int, keeper: socket.socket) -> None:
     """Tell how a child ended, and end what it left running."""
     _kill(process)  # it is a zombie still, so its number is nobody else's
     _, status = os.waitpid(process, 0)
-    with contextlib.suppress(OSError), channel:
-        channel.sendall(b"\n" + message(status=os.waitstatus_to_exitcode(status)))
+    with contextlib.suppress(OSError), keeper:
+        keeper.sendall(message(status=os.waitstatus_to_exitcode(status)))
 
 
 def _kill(process: int) -> None:
