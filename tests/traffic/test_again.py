@@ -1,5 +1,6 @@
 """Importing again: rotated, grown, in parts, in any order, and the same truth at the end."""
 
+import contextlib
 import gzip
 import sys
 import threading
@@ -9,6 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from logworld import World, line
+
+from analysis.errors import UserError
+from analysis.traffic import logs
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.generate_log import SITE, make
@@ -122,6 +126,17 @@ def test_salts_and_hashes_go_when_the_day_is_over(world: World):
     assert len(list((world.folder / "ledger").glob("open-*.npz"))) == 1
 
 
+@pytest.mark.parametrize("cut", [40, 75, 90, 120])
+def test_half_a_first_line_does_not_decide_on_the_format(world: World, whole: World, monkeypatch, cut):
+    path = world.file("access.log", LOG.lines)
+    monkeypatch.setattr(logs, "head_of", lambda path: path.read_bytes()[:cut])  # the rest came since
+    with pytest.raises(UserError, match="its first line is not ended"):
+        world.read(path)
+    monkeypatch.undo()
+    world.read(path)
+    pd.testing.assert_frame_equal(counts(world), counts(whole))
+
+
 def test_a_log_that_grows_while_it_is_read(world: World):
     path = world.folder / "access.log"
     path.write_bytes(b"")
@@ -140,7 +155,7 @@ def test_a_log_that_grows_while_it_is_read(world: World):
     writer = threading.Thread(target=write)
     writer.start()
     while not stop.is_set():
-        if path.stat().st_size:
+        with contextlib.suppress(UserError):  # not one whole line yet
             world.read(path)
     writer.join()
     world.read(path)

@@ -24,7 +24,7 @@ from analysis.tables import CONTENT, conform
 from analysis.traffic import formats
 from analysis.traffic import ledger as ledgers
 from analysis.traffic.days import settle
-from analysis.traffic.files import Reading, expand, head_of, is_packed
+from analysis.traffic.files import HEAD, Reading, expand, head_of, is_packed
 from analysis.traffic.lines import FileReport, Reader
 from analysis.traffic.strings import Strings
 from analysis.urls import Identity, identity
@@ -162,8 +162,12 @@ def _read_file(
     packed = is_packed(path)
     if known and (known.ended or (not packed and path.stat().st_size == known.offset)):
         return FileReport(path.name, skipped=f"known as {known.name}, nothing new in it")
+    whole = head[: head.rfind(b"\n") + 1]
+    if not whole and not packed and len(head) < HEAD:
+        # half a combined line may look like a whole common one
+        return FileReport(path.name, skipped="its first line is not ended: it waits for the next import")
     if format is None:
-        how = formats.detect(head, path.name)
+        how = formats.detect(whole or head, path.name)
     elif format == formats.W3C:
         how = formats.w3c(head)
         if how is None:
