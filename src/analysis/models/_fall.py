@@ -12,7 +12,7 @@ REACH = 3.0  # deviations beyond which a count neither teaches nor tells more
 
 @njit(cache=True)
 def run(y, known, width, slot, day, n_slots, per_day, phi, depth, rate, warm):  # type: ignore[no-untyped-def]
-    """Expected count, evidence of a fall over its limit, and where each bucket's evidence began.
+    """Expected count, the week's rhythm in it, evidence of a fall over its limit, and where that began.
 
     ``slot`` and ``day`` are the time of day and the weekday of each bucket; ``per_day`` buckets make a day;
     ``rate`` is the number of buckets in which ordinary noise may pass the limit once.
@@ -30,15 +30,20 @@ def run(y, known, width, slot, day, n_slots, per_day, phi, depth, rate, warm):  
     gap, gap_of = 0.0, 0.0
     scatter, seen = 30.0, 30.0
     expected, evidence, since = np.full(n, np.nan), np.zeros(n), np.zeros(n, np.int64)
+    rhythm = np.ones(n)
     total, begun, pace, rows = 0.0, 0, 0.0, 0
     for i in range(n):
         a, d = slot[i], day[i]
         level = max(up / max(down, 1e-9), 1e-9)
-        # each factor begins at 1, as if that had been seen for two days, two weeks and four weeks
-        s = (slots[a] + 2.0 * level) / (slots_of[a] + 2.0 * level)
-        w = (days[d] + 2.0 * per_day * level) / (days_of[d] + 2.0 * per_day * level)
-        c = (cells[d, a] + 4.0 * level) / (cells_of[d, a] + 4.0 * level) if n_slots > 1 else 1.0
-        mu = max(level * width[i] * s * w * c, 1e-9)
+        # each factor begins at 1, as if that had been seen for two days, two weeks and four weeks, and on
+        # ten counts at least
+        own, many = max(2.0 * level, 10.0 * phi), max(4.0 * level, 10.0 * phi)
+        daily = max(2.0 * per_day * level, 10.0 * phi)
+        s = (slots[a] + own) / (slots_of[a] + own)
+        w = (days[d] + daily) / (days_of[d] + daily)
+        c = (cells[d, a] + many) / (cells_of[d, a] + many) if n_slots > 1 else 1.0
+        rhythm[i] = s * w * c
+        mu = max(level * width[i] * rhythm[i], 1e-9)
         if rows > 0:
             expected[i] = mu
         since[i] = begun
@@ -79,7 +84,7 @@ def run(y, known, width, slot, day, n_slots, per_day, phi, depth, rate, warm):  
                 evidence[i] = total / max(limit, 2.0)
         # teach the level, then each factor against what the others expect
         up = keep_level * up + value
-        down = keep_level * down + width[i] * s * w * c
+        down = keep_level * down + width[i] * rhythm[i]
         if rows >= per_day:
             plain = level * width[i]
             slots[a] = keep_slot * slots[a] + value
@@ -89,4 +94,4 @@ def run(y, known, width, slot, day, n_slots, per_day, phi, depth, rate, warm):  
             cells[d, a] = keep_cell * cells[d, a] + value
             cells_of[d, a] = keep_cell * cells_of[d, a] + plain * s * w
         rows += 1
-    return expected, evidence, since
+    return expected, rhythm, evidence, since

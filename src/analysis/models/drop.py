@@ -64,22 +64,13 @@ def score(
         more: an alarm), since (start of the bucket the evidence began with).
     """
     grid = _hours(lay(known_at(series, as_of)))
-    known = grid.known
     columns = {"start": to_times(grid.t), "end": to_times(grid.ends), "value": grid.y}
     if grid.cadence > DAY or not np.nansum(grid.y) > 0:
         none = {"expected": np.nan, "evidence": 0.0, "since": columns["start"]}
         return pd.DataFrame({**columns, **none})
-    per_day = max(round(DAY / grid.cadence), 1)
-    time, weekday = clock(grid.t, zone)
-    slot = np.minimum((time * per_day).astype(np.int64), per_day - 1)
-    y = np.where(known, grid.y, 0.0)
-    phi = baseline.scale(grid.y[known][: WARM * per_day])
-    rate = MONTH / grid.cadence / false_per_month
-    rhythm = (slot, weekday.astype(np.int64), per_day, per_day)
-    expected, evidence, since = _fall.run(y, known, grid.width, *rhythm, phi, DEPTH, rate, WARM * per_day)
-    return pd.DataFrame(
-        {**columns, "expected": expected, "evidence": evidence, "since": columns["start"][since]}
-    )
+    expected, _, evidence, since = _run(grid, false_per_month, zone)
+    told = {"expected": expected, "evidence": evidence, "since": columns["start"][since]}
+    return pd.DataFrame({**columns, **told})
 
 
 def find(
@@ -119,6 +110,27 @@ def find(
     for name in ("onset", "alarm", "last"):
         table[name] = pd.to_datetime(table[name], utc=True).astype("datetime64[us, UTC]")
     return Result(table, "found" if lines else "nothing", "", _summary(table), (), VERSION, parameters, extra)
+
+
+def rhythm(grid: Grid, zone: str) -> np.ndarray:
+    """How much of its level each bucket usually brings, by the hour of the week, from the past alone.
+
+    1 throughout where that cannot be learnt: buckets finer than an hour or longer than a day.
+    """
+    if not (HOUR <= grid.cadence <= DAY) or not np.nansum(grid.y) > 0:
+        return np.ones(len(grid.t))
+    return _run(grid, 1.0, zone)[1]
+
+
+def _run(grid: Grid, false_per_month: float, zone: str) -> tuple[np.ndarray, ...]:
+    known, per_day = grid.known, max(round(DAY / grid.cadence), 1)
+    time, weekday = clock(grid.t, zone)
+    slot = np.minimum((time * per_day).astype(np.int64), per_day - 1)
+    y = np.where(known, grid.y, 0.0)
+    phi = baseline.scale(grid.y[known][: WARM * per_day])
+    rate, week = MONTH / grid.cadence / false_per_month, (slot, weekday.astype(np.int64), per_day, per_day)
+    out: tuple[np.ndarray, ...] = _fall.run(y, known, grid.width, *week, phi, DEPTH, rate, WARM * per_day)
+    return out
 
 
 def _hours(grid: Grid) -> Grid:

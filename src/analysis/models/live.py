@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.models import _live, armed, baseline
+from analysis.models import _live, armed, baseline, drop
 from analysis.models.grid import DAY, HOUR, Grid, clock, known_at, lay, threshold, to_times
 from analysis.models.result import Result, Verdict
 
@@ -46,7 +46,12 @@ COLUMNS = ["onset", "alarm", "last", "expected", "value", "ongoing"]
 
 
 def score(
-    series: pd.DataFrame, *, as_of: Any = None, false_per_month: float = 0.1, zone: str = "UTC"
+    series: pd.DataFrame,
+    *,
+    as_of: Any = None,
+    false_per_month: float = 0.1,
+    zone: str = "UTC",
+    week: bool = False,
 ) -> pd.DataFrame:
     """How far out of the ordinary each bucket was, judged by the past alone.
 
@@ -60,6 +65,9 @@ def score(
         How many alarms ordinary noise may bring in 30 days.
     zone : str
         The time zone the audience lives by.
+    week : bool
+        Expect each hour of the week to bring what it usually does (``drop.rhythm``), not only each hour of
+        the day: for counts by the hour to the day over months.
 
     Returns
     -------
@@ -84,7 +92,8 @@ def score(
     fast, slow = max(FAST / grid.cadence, 30.0), max(SLOW / grid.cadence, 100.0)
     lengths = _lengths(grid.cadence)
     beat = (index, (index + 1) % slots, part, slots)
-    expected, signed = _live.run(y, known, grid.width, *beat, lengths, fast, slow, phi, HEAD)
+    width = grid.width * drop.rhythm(grid, zone) if week else grid.width
+    expected, signed = _live.run(y, known, width, *beat, lengths, fast, slow, phi, HEAD)
     fair, bar = np.abs(signed), limit(grid.cadence, false_per_month)
     memory = max(int(QUIET / grid.cadence), 1)
     fresh, held, alarm = _live.announce(fair, known, memory, max(LINGER / grid.cadence, 1.0), bar)
@@ -131,7 +140,7 @@ def find(
     """
     parameters = {"as_of": as_of, "false_per_month": false_per_month, "zone": zone, "least": least}
     series = known_at(series, as_of)
-    rows = score(series, false_per_month=false_per_month, zone=zone)
+    rows = score(series, false_per_month=false_per_month, zone=zone, week=True)
     value, usual = rows["value"].to_numpy(), rows["expected"].to_numpy()
     known = ~np.isnan(value)
     lines = []
