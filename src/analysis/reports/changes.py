@@ -14,6 +14,7 @@ from typing import Any
 
 from analysis.display import short
 from analysis.reports.record import RESULTS, Record
+from analysis.reports.results import split_model
 
 MOST = 60  # rows of one table's changes that are listed
 LONGEST = 160
@@ -97,15 +98,11 @@ def _parameters(before: Record, now: Record) -> Iterator[Change]:
 
 
 def _models(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
-    was, became = (dict(_split(r["model"]) for r in side.get("results", [])) for side in (old, new))
+    was, became = (dict(split_model(r["model"]) for r in side.get("results", [])) for side in (old, new))
     for name in dict.fromkeys([*was, *became]):
         if was.get(name) != became.get(name):
-            yield Change("model", name, was.get(name, "not used"), became.get(name, "not used"))
-
-
-def _split(model: str) -> tuple[str, str]:
-    name, _, version = model.rpartition(" ")
-    return (name, version) if name else (model, "")
+            before, now = (short(side.get(name, "not used"), LONGEST) for side in (was, became))
+            yield Change("model", name, before, now)
 
 
 def _code(before: Record, now: Record) -> Iterator[Change]:
@@ -142,7 +139,7 @@ def _numbered(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Results by their model's name without its version, numbered where a page has several of one."""
     found: dict[str, dict[str, Any]] = {}
     for result in results:
-        name, _ = _split(result["model"])
+        name, _ = split_model(result["model"])
         count = sum(key.split(" (")[0] == name for key in found) + 1
         found[name if count == 1 else f"{name} ({count})"] = result
     return found

@@ -42,8 +42,7 @@ class Found:
             {"name": clean.text(str(check["name"])), "passed": check["passed"]} for check in checks
         ]
         self.results.append(kept)
-        name: str = kept["model"].rpartition(" ")[0]
-        return name
+        return split_model(kept["model"])[0]
 
     def add_tables(self, html: str, name: str = "") -> None:
         """Keep each table of ours in clean HTML, named by its caption, or as told."""
@@ -68,6 +67,12 @@ class Found:
         """As it stands in ``results.json``."""
         told = {"results": self.results, "tables": self.tables, "contents": self.contents}
         return json.dumps(told, indent=1, ensure_ascii=False)
+
+
+def split_model(model: str) -> tuple[str, str]:
+    """A model's name, and its version with whatever follows: "spikes 1.0" is ("spikes", "1.0")."""
+    found = re.fullmatch(r"(.+?) (\d.*)", model, re.S)
+    return (found[1], found[2]) if found else (model, "")
 
 
 def read_tables(html: str) -> list[dict[str, Any]]:
