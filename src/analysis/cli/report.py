@@ -15,7 +15,9 @@ def report(
     names: Annotated[list[str] | None, typer.Argument(help="Reports, as `virality list` names them.")] = None,
     parameter: Annotated[
         list[str] | None,
-        typer.Option("--parameter", "-p", help="name=value for one report; may be repeated."),
+        typer.Option(
+            "--parameter", "-p", help="name=value for one report; a name given again is one more page."
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every notebook of the folder.")] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds one report may take.")] = 900.0,
@@ -35,6 +37,8 @@ def report(
     """Run notebooks and publish their pages; what is up to date is left alone.
 
     Examples: virality report overview -p since=2021-06-01 -p until=2021-07-01
+
+    virality report story -p url=https://example.org/a -p url=https://example.org/b     (two pages)
 
     virality report --all
 

@@ -129,6 +129,31 @@ def resolve(
     return values, set(texts)
 
 
+def sweep(parameters: tuple[Parameter, ...], words: list[str], where: str) -> list[list[str]]:
+    """The words of each run that is asked for: a parameter given several times is a run a value.
+
+    A list takes all its values in one run. Only one parameter at a time may be given several values.
+
+    Raises
+    ------
+    UserError
+        For a second one.
+    """
+    lists = {parameter.name for parameter in parameters if parameter.kind == "list[str]"}
+    names = [word.partition("=")[0].strip() for word in words]
+    several = sorted({name for name in names if names.count(name) > 1} - lists)
+    if len(several) > 1:
+        raise UserError(
+            f"{where}: {' and '.join(several)} were each given several times; "
+            "a report is run for each value of one parameter only"
+        )
+    if not several:
+        return [words]
+    same = [word for word, name in zip(words, names, strict=True) if name not in several]
+    each = [word for word, name in zip(words, names, strict=True) if name in several]
+    return [[*same, word] for word in dict.fromkeys(each)]
+
+
 def plain(value: Value) -> Any:
     """The value as JSON and papermill take it: dates as ISO strings."""
     return value.isoformat() if isinstance(value, date) else value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -94,7 +96,8 @@ def make(
     Parameters
     ----------
     names : of the reports; with ``everything``, every notebook of the folder
-    words : ``name=value`` parameters, for a single report
+    words : ``name=value`` parameters, for a single report; one run for each value of a parameter that is
+        given several times
     options : see Options
     say : is told one line of progress at a time
 
@@ -116,7 +119,10 @@ def make(
     for name in dict.fromkeys(notebooks.names(folder) if everything else names):
         try:
             report = notebooks.load(folder, name)
-            asked.append(Asked(report, *parameters.resolve(report.parameters, words, name)))
+            asked += [
+                Asked(report, *parameters.resolve(report.parameters, these, name))
+                for these in parameters.sweep(report.parameters, words, name)
+            ]
         except UserError as error:
             if not everything:
                 raise
@@ -138,6 +144,7 @@ class _Runner:
     ) -> None:
         self.site, self.inputs, self.options, self.say = site, inputs, options, say
         self.assets = site.assets()
+        self.refreshing, self.refresh_after = threading.Lock(), 0.0
         program = pictures.browser()
         self.chromium = Chromium(program) if program else None
 
@@ -151,10 +158,16 @@ class _Runner:
                 waiting.append(one)
                 continue
             self.say(f"{one.report.name}: up to date")
-            records.append(self.site.checked(fresh, _now(), self._renew(one)))
+            records.append(self.site.checked(fresh, _now(), self._renew(one), refresh=False))
             current.add(fresh.id)
-        if waiting:
-            records += self._all(waiting)
+        try:
+            if waiting:
+                records += self._all(waiting)
+        except BaseException:
+            with contextlib.suppress(OSError, UserError):
+                self.site.build()
+            raise
+        self.site.build()
         order = [name for name, _ in broken] + [one.report.name for one in asked]
         records.sort(key=lambda record: order.index(record.report))
         return Done(records, current, self.site)
@@ -179,6 +192,20 @@ class _Runner:
                 processes.close()
                 if self.chromium:
                     self.chromium.close()
+
+    def _refresh(self) -> None:
+        """Bring the index up to date while reports come out, for at most a tenth of the time.
+
+        It grows with every run there ever was: after each of many reports it would take longer than they.
+        """
+        if time.monotonic() < self.refresh_after or not self.refreshing.acquire(blocking=False):
+            return
+        try:
+            began = time.monotonic()
+            self.site.build()
+            self.refresh_after = time.monotonic() + 9 * (time.monotonic() - began)
+        finally:
+            self.refreshing.release()
 
     def _draw(self, asked: dict[str, Any]) -> dict[str, Any]:
         """The pictures that a page asks for."""
@@ -233,9 +260,10 @@ class _Runner:
                     path.unlink()
             where = f" in {record.error['cell']}" if record.error["cell"] else ""
             self.say(f"{record.report}: FAILED{where}: {record.error['message']}")
-            return self.site.publish(record, place)
-        published = self.site.publish(record, place)
-        self.say(f"{record.report}: published, {record.seconds:.1f} s")
+        published = self.site.publish(record, place, refresh=False)
+        if not record.error:
+            self.say(f"{record.report}: published, {record.seconds:.1f} s")
+        self._refresh()
         return published
 
     def _record(

@@ -117,7 +117,7 @@ class Site:
         whole = all((self.runs / run_id / name).is_file() for name in record.files)
         return record if whole else None
 
-    def publish(self, record: Record, staged: Path) -> Record:
+    def publish(self, record: Record, staged: Path, refresh: bool = True) -> Record:
         """Put a staged run in its place, then bring the pages over all runs up to date."""
         with self.locked():
             if record.status == "failed":
@@ -140,16 +140,18 @@ class Site:
                 os.rename(staged, target)
             if record.status == "ok":
                 shutil.rmtree(self.runs / f"{record.id}-failed", ignore_errors=True)
-            self._refresh()
+            if refresh:
+                self._refresh()
         return record
 
-    def checked(self, record: Record, when: str, renew_days: float | None) -> Record:
+    def checked(self, record: Record, when: str, renew_days: float | None, refresh: bool = True) -> Record:
         """Note that a run was found up to date: its page stays as it is, byte for byte."""
         record = replace(record, checked=when, renew_days=renew_days)
         with self.locked():
             write(self.runs / record.id / RECORD, record.to_json())
             shutil.rmtree(self.runs / f"{record.id}-failed", ignore_errors=True)
-            self._refresh()
+            if refresh:
+                self._refresh()
         return record
 
     def build(self) -> int:
