@@ -30,7 +30,7 @@ def test_the_same_seed_gives_the_same_world_and_another_seed_another():
 @pytest.mark.parametrize(("days", "contents"), [(14, 1), (15, 2), (21, 40)])
 def test_worlds_of_other_sizes_obey_the_tables(days: int, contents: int):
     made = world(1, days=days, contents=contents)
-    assert len(made.content) == contents
+    assert (made.content["site"] == "tidewater-review.example").sum() == contents
     for name, table in TABLES.items():
         conform(getattr(made, name), table)
 
@@ -48,7 +48,7 @@ def test_nothing_was_known_before_it_happened_or_after_the_end(made: World):
         assert frame["observed_at"].max() <= END
     published = made.content.set_index("content_id")["published_at"]
     born = made.events["content_id"].map(published)
-    assert (made.events["occurred_at"] > born).all()
+    assert (made.events["occurred_at"] > born)[born.notna()].all()
 
 
 def test_every_row_says_that_it_is_made_up(made: World):
@@ -155,3 +155,18 @@ def test_the_front_page_brings_more_visits_a_share_than_the_network(made: World)
     half = spikes.groupby("platform")["half_life_hours"].median()
     assert half["digg"] < half["facebook"] < half["stumbleupon"]
     assert np.isfinite(half).all()
+
+
+def test_what_the_publisher_did_itself_is_told_in_the_truth(made: World):
+    own = made.events[made.events["observer"].str.startswith("own posts")]
+    assert set(own["platform"]) == {"mastodon", "reddit"}
+    ours = made.content.loc[made.content["site"] == "tidewater-review.example", "content_id"]
+    posts = own[(own["platform"] == "mastodon") & (own["kind"] == "status")]
+    planted = made.truth.query("fact == 'own links' and platform == 'mastodon'")["value"].item()
+    assert posts["content_id"].isin(ours).mean() == planted
+    answers = made.events[made.events["kind"] == "reply"]
+    answered = posts["event_id"].isin(answers["parent_id"]).mean()
+    assert answered == made.truth.query("fact == 'posts answered'")["value"].item()
+    looked = made.readings[made.readings["metric"] == "link_followed"]
+    assert (looked.loc[looked["platform"] == "reddit", "status"] == "blocked").all()
+    assert set(looked["value"].dropna()) == {0.0, 1.0}

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.simulate import look
 from analysis.simulate.behaviour import BEHAVIOURS
+from analysis.simulate.own import own
 from analysis.simulate.pieces import SITE, slug, title
 from analysis.simulate.world import HOUR, OWN, SITE_ZONE_H, Visits, bursts, publication, spike, visits
 from analysis.tables import CONTENT, EVENTS, INTERVALS, READINGS, Table, conform, empty
@@ -32,7 +33,9 @@ class World:
         piece's visits, per platform and in all (value: visits it added, as drawn; it lasts while
         the visits expected from it are at least a twentieth of their peak); **visits**, what a
         platform really sent in the window; **referred**, the part of it that still carried a
-        referrer; **quiet**, a piece with no planted spike; **gap**, hours the site's counter missed
+        referrer; **quiet**, a piece with no planted spike; **gap**, hours the site's counter missed; and
+        what the publisher did itself (``own``): **own links**, **posts answered**, **answered back**,
+        **one link in several communities**, **bursts**, **link-only posts**, **followed**
     """
 
     content: pd.DataFrame
@@ -79,23 +82,22 @@ def world(seed: int = 0, days: int = 90, contents: int = 30) -> World:
     urls = [canonical(f"https://{SITE}/{at:%Y/%m}/{slug(number)}") for number, at in enumerate(local)]
     ids = np.array([content_id(url) for url in urls])
     watch = look.Watch(rng, runs, published, begin, hours, ids, marker(seed, days, contents))
+    pieces = pd.DataFrame(
+        {
+            "content_id": ids,
+            "url": urls,
+            "title": [title(number) for number in range(contents)],
+            "published_at": moments,
+            "site": [site(url) for url in urls],
+        }
+    )
+    acts = own(watch, seed)
     return World(
-        content=conform(
-            pd.DataFrame(
-                {
-                    "content_id": ids,
-                    "url": urls,
-                    "title": [title(number) for number in range(contents)],
-                    "published_at": moments,
-                    "site": [site(url) for url in urls],
-                }
-            ),
-            CONTENT,
-        ),
-        events=_table(look.events(watch), EVENTS),
-        readings=_table(look.readings(watch), READINGS),
+        content=_table([pieces, pd.DataFrame(acts.content)], CONTENT),
+        events=_table([*look.events(watch), pd.DataFrame(acts.events)], EVENTS),
+        readings=_table([*look.readings(watch), pd.DataFrame(acts.readings)], READINGS),
         intervals=_table([*look.hourly(watch), *look.daily(watch), _counted(watch, drawn)], INTERVALS),
-        truth=_truth(watch, drawn),
+        truth=_truth(watch, drawn, acts.facts),
     )
 
 
@@ -152,7 +154,7 @@ def _counted(watch: look.Watch, drawn: Visits) -> pd.DataFrame:
     )
 
 
-def _truth(watch: look.Watch, drawn: Visits) -> pd.DataFrame:
+def _truth(watch: look.Watch, drawn: Visits, facts: list[tuple[str, str, float, str]]) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
 
     def row(fact: str, piece: int | None, platform: str, value: float, note: str = "") -> dict[str, object]:
@@ -196,6 +198,8 @@ def _truth(watch: look.Watch, drawn: Visits) -> pd.DataFrame:
     for first, last, why in _outages(watch.hours):
         new = row("gap", None, "all", last - first, why)
         lasting(new, first, first, last - 1)
+    for fact, platform, value, note in facts:
+        row(fact, None, platform, value, note)
     columns = ["fact", "content_id", "platform", "onset", "peak", "end", "value", "half_life_hours", "note"]
     frame = pd.DataFrame(rows).reindex(columns=columns)
     for name in ("onset", "peak", "end"):

@@ -1,0 +1,273 @@
+"""What each platform is good for here: exposure, networking and links, measure by measure.
+
+Question. What has each platform done for this publisher: did it send visits, did people answer, do its
+links count? Social sites are not the same thing, so there is no score over all, and no measure of one
+role is laid against that of another.
+
+Formula. By platform, kind of content, and for what own accounts do business and private apart.
+
+* **Exposure**: visits per share (as ``exposure.visits_per_share``); reach, the share of the contents
+  shared there that it sent anybody to; the first day's part, the share of the visits of a content's first
+  fortnight that came within 24 hours of its first one, by a ratio over contents with its interval from a
+  seeded bootstrap over contents. Where that interval lies above one half the platform is a **flash**
+  here, below a **tail**.
+* **Networking**: posts answered, the share of own posts to which somebody replied or which somebody
+  quoted; answered back, the share of those people whom the account answered; returning, the share of them
+  who answered two posts or more; own posts a week.
+* **Links**: what the card says of the platform's links, and of the pages `virality links` looked at, the
+  share whose link is followed.
+
+Shares have Wilson's 90 % interval, counts Garwood's, ratios a percentile bootstrap (2,000 resamples) that
+is widened by t over normal and sqrt(n / (n - 1)), as few contents scatter less than they should.
+
+Assumes that contents are alike and independent of one another. A platform's visits are those that still
+carry its referrer; what arrived without one is the attribution's to apportion.
+
+Abstains, measure by measure, below five contents, posts, people or pages: "not enough data".
+
+Source. Wilson, J. Am. Stat. Assoc. 22 (1927); Garwood, Biometrika 28 (1936); Hesterberg, The American
+Statistician 69 (2015) for the widened bootstrap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.models.alike import total
+from analysis.models.counters import latest
+from analysis.models.exposure import SHARES, visits_per_share
+from analysis.models.lead import wilson
+from analysis.models.overview import name
+from analysis.models.own import ANSWERS, POSTS
+from analysis.models.result import Result, Verdict
+from analysis.platforms.card import Card
+
+VERSION = "roles 1.0"
+LEAST, RESAMPLES = 5, 2000
+DAY, FORTNIGHT = pd.Timedelta(hours=24), pd.Timedelta(days=14)
+ROLES = ("exposure", "networking", "links")
+ALL = "all content"
+COLUMNS = ["platform", "role", "measure", "content_kind", "account", "value", "low", "high", "seen", "of",
+           "unit", "says", "reason"]  # fmt: skip
+Row = dict[str, Any]
+
+
+def roles(
+    intervals: pd.DataFrame,
+    events: pd.DataFrame,
+    own: pd.DataFrame,
+    looked: pd.DataFrame,
+    cards: Mapping[str, Card],
+    on: date,
+    *,
+    kinds: pd.Series | None = None,
+    seed: int = 0,
+) -> Result:
+    """What each platform did, measure by measure.
+
+    Parameters
+    ----------
+    intervals
+        Exposure intervals of one observer.
+    events
+        Everybody's events on the publisher's content, and answers to its posts: event_id, content_id,
+        platform, kind, occurred_at, actor, parent_id.
+    own
+        The publisher's own acts, as ``own.own_acts`` gives them.
+    looked
+        Readings of metric link_followed: platform, item_id, observed_at, value, status.
+    cards
+        Platform name to its card.
+    on
+        The day whose link policies hold.
+    kinds
+        content_id to its kind of content; None: all content is of one kind.
+    seed
+        Of the bootstraps.
+
+    Returns
+    -------
+    Result
+        ``table``: a row a platform and measure: platform; role (exposure, networking, links); measure;
+        content_kind; account (business, private, unstated; "" where no account is meant); value, low,
+        high (90 %; missing where not enough data); seen, of; unit; says (in a word what it comes to:
+        flash, tail, followed; else ""); reason (why nothing is said). Measures of different units are
+        never put into one.
+    """
+    kinds = kinds if kinds is not None else pd.Series(dtype=object)
+    visits = latest(intervals[intervals["metric"] == "visits"])
+    visits = visits[visits["platform"].isin(cards)]
+    shared = events[events["kind"].isin(SHARES)]
+    rows: list[Row] = []
+    kind_of = visits["content_id"].map(kinds).fillna(ALL)
+    kind_of_shared = shared["content_id"].map(kinds).fillna(ALL)
+    for kind in sorted({*kind_of, *kind_of_shared}):
+        for row in _exposure(visits[kind_of == kind], shared[kind_of_shared == kind], cards, seed):
+            rows.append({"role": "exposure", "content_kind": kind, "account": ""} | row)
+    answers = events[events["kind"].isin(ANSWERS)]
+    for (platform, account), part in own.groupby(["platform", "account"], sort=True):
+        for row in _networking(part, answers[answers["platform"] == platform]):
+            rows.append({"role": "networking", "platform": platform, "content_kind": ALL, "account": account}
+                        | row)  # fmt: skip
+    there = sorted({str(row["platform"]) for row in rows} | set(looked["platform"]))
+    for row in _links(there, looked, cards, on):
+        rows.append({"role": "links", "content_kind": ALL, "account": ""} | row)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table["order"] = table["role"].map({role: place for place, role in enumerate(ROLES)})
+    table = table.sort_values(["platform", "order"], kind="stable", ignore_index=True)[COLUMNS]
+    known = table["value"].notna()
+    verdict: Verdict = "found" if known.any() else "inconclusive"
+    reason = "" if known.any() else "not enough data on any platform"
+    return Result(table, verdict, reason, _summary(table, cards, reason), (), VERSION, {"seed": seed})
+
+
+def _exposure(
+    visits: pd.DataFrame, shared: pd.DataFrame, cards: Mapping[str, Card], seed: int
+) -> Iterator[Row]:
+    rates = visits_per_share(visits, shared, seed, cards).extra["platforms"]
+    sent = total(visits, ["content_id", "platform"]).dropna(subset="value") if len(visits) else visits
+    for rate in rates.itertuples():
+        few = "" if rate.contents >= LEAST else _few(rate.contents, "contents with shares and counted visits")
+        yield _row(rate.platform, "visits per share", rate.per_share, rate.low, rate.high, rate.visits,
+                   rate.shares, "visits a share", few)  # fmt: skip
+    for platform in sorted({*visits["platform"], *shared["platform"]}):
+        names = shared.loc[shared["platform"] == platform, "content_id"].unique()
+        mine = sent[sent["platform"] == platform]
+        reached = int(np.isin(names, mine.loc[mine["value"] > 0, "content_id"]).sum())
+        yield _share(platform, "reach", reached, len(names), "contents shared there")
+        hours = visits[(visits["platform"] == platform) & visits["value"].notna()]
+        if len(hours):
+            yield _first_day(platform, hours, visits["end"].max(), seed)
+
+
+def _first_day(platform: str, hours: pd.DataFrame, newest: pd.Timestamp, seed: int) -> Row:
+    """The first day's part of a fortnight's visits, and whether that is a flash or a tail."""
+    came = hours[hours["value"] > 0]
+    first = came.groupby("content_id")["start"].min()
+    whole = first[first + FORTNIGHT <= newest]
+    mine = came[came["content_id"].isin(whole.index)]
+    age = mine["start"] - mine["content_id"].map(whole)
+    inside = mine[age < FORTNIGHT]
+    early = inside[age[inside.index] < DAY].groupby("content_id")["value"].sum()
+    late = inside.groupby("content_id")["value"].sum()
+    early, late = early.reindex(late.index, fill_value=0.0).to_numpy(), late.to_numpy()
+    unit = "share of a fortnight's visits"
+    few = "" if len(late) >= LEAST else _few(len(late), "contents with a whole fortnight")
+    low, high = ratio_interval(early, late, seed) if not few else (np.nan, np.nan)
+    value = early.sum() / late.sum() if len(late) else np.nan
+    row = _row(platform, "first day's part", value, low, high, early.sum(), late.sum(), unit, few)
+    says = "flash" if row["low"] > 0.5 else "tail" if row["high"] < 0.5 else ""
+    return row | {"says": says, "reason": few or ("" if says else "neither flash nor tail can be told")}
+
+
+def ratio_interval(part: np.ndarray, whole: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """A 90 % interval of sum(part) / sum(whole), contents drawn again; between 0 and 1."""
+    from scipy.stats import norm, t
+
+    n = len(whole)
+    pick = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
+    drawn = part[pick].sum(axis=1) / np.maximum(whole[pick].sum(axis=1), 1e-9)
+    # the percentiles that t and the lost degree of freedom ask for
+    tail = norm.cdf(-np.sqrt(n / (n - 1)) * t.ppf(0.95, n - 1))
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _networking(acts: pd.DataFrame, answers: pd.DataFrame) -> Iterator[Row]:
+    platform = str(acts["platform"].iloc[0])
+    posts = acts[acts["kind"].isin(POSTS)]
+    heard = answers[answers["parent_id"].isin(posts["post"]) & ~answers["event_id"].isin(acts["post"])]
+    answered = heard["parent_id"].nunique()
+    yield _share(platform, "posts answered", answered, len(posts), "own posts")
+    people = heard.dropna(subset="actor")
+    back = acts.loc[acts["kind"].isin(ANSWERS), "parent_id"]
+    replied = people[people["event_id"].isin(back)]["actor"].nunique()
+    many = people["actor"].nunique()
+    yield _share(platform, "answered back", replied, many, "people who answered")
+    returning = int((people.groupby("actor")["parent_id"].nunique() > 1).sum())
+    yield _share(platform, "returning", returning, many, "people who answered")
+    weeks = (acts["at"].max() - acts["at"].min()).total_seconds() / (7 * 86_400)
+    few = "" if len(posts) >= LEAST and weeks >= 1 else _few(len(posts), "own posts in a week or more")
+    low, high = _garwood(len(posts)) if not few else (np.nan, np.nan)
+    rate = max(weeks, 1e-9)
+    yield _row(platform, "own posts a week", len(posts) / rate, low / rate, high / rate, len(posts), weeks,
+               "posts a week", few)  # fmt: skip
+
+
+def _links(there: list[str], looked: pd.DataFrame, cards: Mapping[str, Card], on: date) -> Iterator[Row]:
+    seen = looked.sort_values("observed_at").drop_duplicates(["platform", "item_id"], keep="last")
+    for platform in there:
+        if platform in cards:
+            policy = cards[platform].policy(on)
+            since = f" since {policy.since}" if policy.since else ""
+            yield _row(platform, "links by its card", np.nan, np.nan, np.nan, 0, 0, "", policy.note) | {
+                "says": f"{policy.rel}{since}"
+            }
+        pages = seen[(seen["platform"] == platform) & (seen["status"] == "observed")]
+        row = _share(
+            platform, "links seen followed", int(pages["value"].sum()), len(pages), "pages looked at"
+        )
+        says = "followed" if row["low"] > 0.5 else "not followed" if row["high"] < 0.5 else ""
+        unseen = int((seen["platform"] == platform).sum()) - len(pages)
+        if unseen:
+            row["reason"] = f"{row['reason']}; {unseen} more could not be seen".removeprefix("; ")
+        yield row | {"says": says}
+
+
+def _share(platform: str, measure: str, seen: int, of: int, what: str) -> Row:
+    few = "" if of >= LEAST else _few(of, what)
+    low, high = wilson(seen, of) if not few else (np.nan, np.nan)
+    return _row(platform, measure, seen / max(of, 1), low, high, seen, of, f"share of {what}", few)
+
+
+def _row(platform: str, measure: str, value: float, low: float, high: float, seen: float, of: float,
+         unit: str, few: str) -> Row:  # fmt: skip
+    return {
+        "platform": platform,
+        "measure": measure,
+        "value": np.nan if few else value,
+        "low": np.nan if few else low,
+        "high": np.nan if few else high,
+        "seen": float(seen),
+        "of": float(of),
+        "unit": unit,
+        "says": "",
+        "reason": few,
+    }
+
+
+def _few(count: int, what: str) -> str:
+    return f"not enough data: {count:,} {what}, at least {LEAST} are needed"
+
+
+def _garwood(count: int) -> tuple[float, float]:
+    from scipy.special import chdtri
+
+    return float(chdtri(2 * count, 0.95) / 2) if count else 0.0, float(chdtri(2 * count + 2, 0.05) / 2)
+
+
+def _summary(table: pd.DataFrame, cards: Mapping[str, Card], reason: str) -> str:
+    if reason:
+        return f"Nothing can be said of what platforms are good for: {reason}."
+    said = []
+    course = table[table["measure"] == "first day's part"]
+    for word, told in (("flash", "A flash"), ("tail", "A tail")):
+        names = dict.fromkeys(name(one, cards) for one in course.loc[course["says"] == word, "platform"])
+        if names:
+            said.append(f"{told}: {', '.join(names)}.")
+    answered = table[(table["measure"] == "posts answered") & table["value"].notna()]
+    for row in answered.itertuples():
+        whose = "" if row.account == "unstated" else f" ({row.account})"
+        said.append(
+            f"On {name(row.platform, cards)}{whose} {row.seen:,.0f} of {row.of:,.0f} own posts were answered "
+            f"({row.low:.0%} to {row.high:.0%})."
+        )
+    unsaid = table[table["reason"].str.startswith("not enough data")]["platform"].nunique()
+    if unsaid:
+        said.append(f"On {unsaid} platforms at least one measure has not enough data.")
+    return " ".join(said) or "No platform could be told from another."
