@@ -1,0 +1,299 @@
+"""Visits without a referrer apportioned to the platforms whose stated visits they move with.
+
+direct = rhythm x level + sum over platforms of ratio x stated visits expected from its shares.
+
+Weighted least squares (weights from the variance of counts, re-estimated), in which the level of each
+content, a broken line with a knot every ten days, is partialled out by a tridiagonal solve. What is asked
+is not the ratio but how many visits really came, so the interval is one of prediction: with the weights W_p
+by which platform p's dark visits are read off the direct ones, estimate minus truth is
+sum W_p noise of the baseline + sum over q of (W_p - [p = q]) dark visits of q, and its variance is added up
+from the parts: the baseline's over-dispersion and correlation over hours and between pages, Poisson noise
+of dark visits, and how the ratio differs between shares (clusters).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from analysis.models._kernel import Course
+from analysis.models.grid import _MONDAY
+
+KNOT = 240  # hours between the knots of a content's level
+LAGS = 24  # hours over which the baseline's noise is taken to be correlated
+LOCAL = 10.0  # stated visits after which their own course is believed over the kernel's
+ROUNDS = 6
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The apportioned direct visits.
+
+    base : expected ordinary direct visits, contents x hours
+    parts : expected dark visits a platform, contents x hours each
+    dark : their sums over known hours, at least 0
+    signed : the same before they were held at 0, which is what intervals rest on
+    error : standard deviations of dark minus the truth; whole : that of their sum
+    alike : correlation of the platforms' columns once the baseline is out
+    weights : what a placebo needs
+    surged : hours left out because direct visits stood far above anything expected
+    """
+
+    base: np.ndarray
+    parts: list[np.ndarray]
+    dark: np.ndarray
+    signed: np.ndarray
+    error: np.ndarray
+    whole: float
+    alike: np.ndarray
+    weights: Weights
+    surged: np.ndarray
+    tau2: float
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The state in which any further column can be tried."""
+
+    y: np.ndarray
+    v: np.ndarray
+    rhythm: np.ndarray
+    columns: np.ndarray
+    inverse: np.ndarray
+    ratio: np.ndarray
+    noise: Noise
+    courses: list[Course]
+    local: list[np.ndarray]
+    known: np.ndarray
+    mu: np.ndarray
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Variance of a baseline hour = mu + alpha mu^2; correlation after k hours within a page and between pages."""
+
+    alpha: float
+    own: np.ndarray
+    across: np.ndarray
+    tau2: float
+
+
+def partial(x: np.ndarray, v: np.ndarray, rhythm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """x without what the contents' levels explain of it, and that part; a tridiagonal system a content."""
+    hours = x.shape[-1]
+    starts = np.arange(0, hours, KNOT)
+    f = (np.arange(hours) % KNOT) / KNOT
+    one, two = rhythm * (1 - f), rhythm * f
+    add = np.add.reduceat
+    d0, d1, off = (add(v * a, starts, axis=-1) for a in (one * one, two * two, one * two))
+    knots = len(starts) + 1
+    diagonal = np.zeros((*v.shape[:-1], knots))
+    diagonal[..., :-1] += d0
+    diagonal[..., 1:] += d1
+    diagonal += 1e-6 + 1e-6 * diagonal.max(axis=-1, keepdims=True)
+    rhs = np.zeros((*x.shape[:-1], knots))
+    rhs[..., :-1] += add(v * x * one, starts, axis=-1)
+    rhs[..., 1:] += add(v * x * two, starts, axis=-1)
+    for k in range(1, knots):
+        step = off[..., k - 1] / diagonal[..., k - 1]
+        diagonal[..., k] = diagonal[..., k] - step * off[..., k - 1]
+        rhs[..., k] = rhs[..., k] - step * rhs[..., k - 1]
+    level = np.zeros_like(rhs)
+    level[..., -1] = rhs[..., -1] / diagonal[..., -1]
+    for k in range(knots - 2, -1, -1):
+        level[..., k] = (rhs[..., k] - off[..., k] * level[..., k + 1]) / diagonal[..., k]
+    part = np.repeat(level[..., :-1], KNOT, axis=-1)[..., :hours] * one
+    part += np.repeat(level[..., 1:], KNOT, axis=-1)[..., :hours] * two
+    return x - part, part
+
+
+def locally(y: np.ndarray, course: Course) -> np.ndarray:
+    """How stated visits really ran beside the kernel's course: a factor an hour, 1 where there are few."""
+    if course.borrowed:
+        return np.ones_like(y)
+    mine = y * course.driven / np.maximum(course.driven + course.background, 1e-12)
+    came, meant = mine.copy(), course.driven.copy()
+    for shift in (-1, 1):
+        came += np.roll(mine, shift, axis=1)
+        meant += np.roll(course.driven, shift, axis=1)
+    return (LOCAL + came) / (LOCAL + meant)
+
+
+def rhythm_of(y: np.ndarray, level: np.ndarray, use: np.ndarray, begin: int) -> np.ndarray:
+    """The site's hours of the week: hour of day on working days and weekends, times the day; mean 1."""
+    at = begin + np.arange(y.shape[1])
+    hour, day = at % 24, (at // 24 + _MONDAY) % 7
+    slot = hour + 24 * (day >= 5)
+    came, meant = (y * use).sum(axis=0), (level * use).sum(axis=0)
+    by_slot, by_day = np.ones(48), np.ones(7)
+    for _ in range(3):
+        by_slot = (np.bincount(slot, came, 48) + 5) / (np.bincount(slot, meant * by_day[day], 48) + 5)
+        by_day = (np.bincount(day, came, 7) + 5) / (np.bincount(day, meant * by_slot[slot], 7) + 5)
+    found = by_slot[slot] * by_day[day]
+    return found / found.mean()
+
+
+def apportion(
+    direct: np.ndarray, known: np.ndarray, begin: int, stated: list[np.ndarray], courses: list[Course]
+) -> Fit:
+    """Fit the direct visits of a site; platforms in the order of ``courses``."""
+    local = [locally(y, course) for y, course in zip(stated, courses, strict=True)]
+    columns = np.array([course.driven * f for course, f in zip(courses, local, strict=True)])
+    columns = columns.reshape(len(courses), *direct.shape)
+    rhythm = np.ones(direct.shape[1])
+    hours = np.maximum(known.sum(axis=1), 1)
+    mu = np.maximum((direct.sum(axis=1) / hours)[:, None] * np.ones_like(direct), 1e-3)
+    use, alpha, ratio, inverse = known.astype(float), 0.0, np.zeros(len(courses)), np.zeros((0, 0))
+    surged = np.zeros_like(known)
+    base = mu
+    for number in range(ROUNDS):
+        v = use / (mu + alpha * mu**2)
+        rest = np.array([partial(x, v, rhythm)[0] for x in columns]).reshape(columns.shape)
+        gram = np.einsum("pit,it,qit->pq", rest, v, columns, optimize=True)
+        gram = (gram + gram.T) / 2
+        inverse = np.linalg.pinv(gram, rcond=1e-10, hermitian=True) if len(gram) else gram
+        pull = np.einsum("pit,it,it->p", rest, v, direct, optimize=True)
+        signed = inverse @ pull
+        ratio = _held(gram, pull)
+        dark = np.tensordot(ratio, columns, 1) if len(columns) else np.zeros_like(direct)
+        _, base = partial(direct - dark, v, rhythm)
+        floor = 0.05 * ((direct - dark).clip(0) * use).sum(axis=1) / np.maximum(use.sum(axis=1), 1) + 1e-3
+        base = np.maximum(base, floor[:, None])
+        mu = base + dark
+        quiet = known & (dark < 0.05 * base)
+        deviation = np.sqrt(mu + alpha * mu**2)
+        surged = quiet & (direct - mu > 6 * deviation + 2) & (number >= 1)
+        use = (known & ~surged).astype(float)
+        calm = quiet & ~surged
+        error = np.where(calm, direct - mu, 0.0)
+        alpha = max(0.0, float((error**2 - mu * calm).sum() / max((mu**2 * calm).sum(), 1e-9)))
+        rhythm = rhythm_of(direct, base / rhythm, calm.astype(float), begin)
+    own, across = _correlation(error, calm, mu + alpha * mu**2)
+    rough = Noise(alpha, own, across, 0.0)
+    tau2 = _scatter(direct - mu, use, mu, ratio, courses, local, known, rough)
+    noise = Noise(alpha, own, across, tau2)
+    weights = Weights(direct, v, rhythm, rest, inverse, ratio, noise, courses, local, known, mu)
+    totals = (columns * known).sum(axis=(1, 2))
+    error_of = np.zeros(len(courses))
+    every = np.zeros_like(direct)
+    for p in range(len(courses)):
+        w = totals[p] * np.tensordot(inverse[p], rest, 1) * v
+        every += w
+        error_of[p] = np.sqrt(_variance(w, weights, base, np.arange(len(courses)) == p))
+    whole = np.sqrt(_variance(every, weights, base, np.ones(len(courses), bool)))
+    size = np.sqrt(np.maximum(np.diag(gram), 1e-12)) if len(gram) else np.zeros(0)
+    parts = [ratio[p] * columns[p] for p in range(len(courses))]
+    return Fit(base, parts, ratio * totals, signed * totals, error_of, float(whole),
+               gram / np.outer(size, size) if len(gram) else gram, weights, surged, tau2)  # fmt: skip
+
+
+def _held(gram: np.ndarray, pull: np.ndarray) -> np.ndarray:
+    """The least-squares ratios with none below 0 (active set)."""
+    use = np.ones(len(pull), bool)
+    ratio = np.zeros(len(pull))
+    for _ in range(len(pull)):
+        ratio[:] = 0.0
+        ratio[use] = np.linalg.pinv(gram[np.ix_(use, use)], hermitian=True) @ pull[use]
+        below = ratio < 0
+        if not below.any():
+            break
+        use &= ~below
+    return np.maximum(ratio, 0.0)
+
+
+def _correlation(error: np.ndarray, calm: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Correlation of standardised noise after 0..LAGS hours, within a page and between pages."""
+    z = np.where(calm, error / np.sqrt(variance), 0.0)
+    c = calm.astype(float)
+    sums, counts = z.sum(axis=0), c.sum(axis=0)
+    own, across = np.zeros(LAGS + 1), np.zeros(LAGS + 1)
+    for k in range(LAGS + 1):
+        end = z.shape[1] - k
+        mine, mine_of = float((z[:, :end] * z[:, k:]).sum()), float((c[:, :end] * c[:, k:]).sum())
+        both, both_of = float(sums[:end] @ sums[k:]), float(counts[:end] @ counts[k:])
+        own[k] = mine / max(mine_of, 1.0)
+        across[k] = (both - mine) / (both_of - mine_of) if both_of - mine_of > 100 else 0.0
+    own[0] = max(own[0], 1.0)
+    across[0] = max(across[0], 0.0)
+    return own, across
+
+
+@njit(cache=True)
+def _clusters(field, content, hour, size, kernel):  # type: ignore[no-untyped-def]
+    """Of each share the sum of a field along its course."""
+    out = np.zeros(len(size))
+    for u in range(len(size)):
+        i, h = content[u], hour[u]
+        total = 0.0
+        for lag in range(min(len(kernel), field.shape[1] - h)):
+            total += kernel[lag] * field[i, h + lag]
+        out[u] = size[u] * total
+    return out
+
+
+def _sums(field: np.ndarray, course: Course) -> np.ndarray:
+    return _clusters(np.ascontiguousarray(field), course.content, course.hour, course.size, course.kernel)
+
+
+def _scatter(error: np.ndarray, use: np.ndarray, mu: np.ndarray, ratio: np.ndarray, courses: list[Course],
+             local: list[np.ndarray], known: np.ndarray, noise: Noise) -> float:  # fmt: skip
+    """How the ratio of dark to stated visits differs between shares: its relative variance, by moments."""
+    square, own, lever, doubts = [], [], [], []
+    for p, course in enumerate(courses):
+        if course.borrowed or ratio[p] <= 0 or not len(course.size):
+            continue
+        share = ratio[p] * local[p] * known * use / mu
+        moved = _sums(share * error, course)
+        column = ratio[p] * course.driven * local[p]
+        variance = _sums(share * (column / mu) * (mu + noise.alpha * mu**2), course)
+        reach = _sums(share * column, course)
+        square.append(moved**2)
+        own.append(variance)
+        lever.append(reach**2)
+        doubts.append(course.doubt)
+    if not square:
+        return 0.0
+    s, v, h, d = (np.concatenate(x) for x in (square, own, lever, doubts))
+    tau2 = 0.05
+    for _ in range(8):
+        w = 1 / np.maximum(v + h * (tau2 + d), 1e-9) ** 2
+        tau2 = max(0.0, float((w * h * (s - v - h * d)).sum() / max((w * h * h).sum(), 1e-12)))
+    return min(tau2, 4.0)
+
+
+def _variance(w: np.ndarray, weights: Weights, base: np.ndarray, mine: np.ndarray) -> float:
+    """Variance of estimate minus truth for the reading weights w; ``mine``: platforms whose visits are meant."""
+    noise = weights.noise
+    spread = w * np.sqrt(base + noise.alpha * base**2)
+    sums = spread.sum(axis=0)
+    total = 0.0
+    for k in range(LAGS + 1):
+        end = w.shape[1] - k
+        inside = float((spread[:, :end] * spread[:, k:]).sum())
+        both = float(sums[:end] @ sums[k:])
+        total += (1 if k == 0 else 2) * (noise.own[k] * inside + noise.across[k] * (both - inside))
+    total = max(total, float((spread**2).sum()))
+    for q, course in enumerate(weights.courses):
+        off = (w - mine[q]) * weights.known
+        if weights.ratio[q] > 0:
+            field = weights.ratio[q] * weights.local[q]
+            total += float((off**2 * field * course.driven).sum())
+            moved = _sums(off * field, course)
+            total += float((moved**2 * (noise.tau2 + course.doubt)).sum())
+    return total
+
+
+def placebo(column: np.ndarray, weights: Weights, base: np.ndarray) -> float:
+    """The deviate of a column that should bring nothing: its coefficient over its standard error."""
+    rest, _ = partial(column, weights.v, weights.rhythm)
+    if len(weights.columns):
+        pull = np.einsum("pit,it,it->p", weights.columns, weights.v, rest, optimize=True)
+        rest = rest - np.tensordot(weights.inverse @ pull, weights.columns, 1)
+    size = float((rest * weights.v * rest).sum())
+    if size <= 1e-9:
+        return 0.0
+    w = rest * weights.v / size
+    value = float((w * weights.y).sum())
+    return value / np.sqrt(max(_variance(w, weights, base, np.zeros(len(weights.courses), bool)), 1e-12))
