@@ -44,9 +44,16 @@ VERSION = "conduct 1.0"
 LEAST_POSTS, LEAST_FEW = 10, 5
 WEEK, WINDOW = pd.Timedelta(days=7), pd.Timedelta(hours=1)
 SHUFFLES, LEVEL = 999, 0.05
+OWN, SEVERAL, BURSTS, LINK_ONLY, MESSAGES = HABITS
+HABIT_WORDS = {
+    OWN: "posts with an own link",
+    SEVERAL: "links handed to several communities",
+    BURSTS: "posts within an hour",
+    LINK_ONLY: "links without a word",
+    MESSAGES: "messages sent again",
+}
 COLUMNS = ["platform", "account", "habit", "value", "low", "high", "seen", "of", "unit", "limit", "rule",
            "source", "verdict", "reason", "stop"]  # fmt: skip
-OWN, SEVERAL, BURSTS, LINK_ONLY, MESSAGES = HABITS
 STOP = {
     OWN: "post more of what is not your own, or post less",
     SEVERAL: "hand a link to the one community it is for",
@@ -208,11 +215,13 @@ def _summary(table: pd.DataFrame, found: pd.DataFrame, reason: str, cards: Mappi
         f"On {_where(row, cards)}: {_told(row)}; {row.stop}." for row in found.itertuples()
     ]  # fmt: skip
     open_ = table[(table["verdict"] == "inconclusive") & table["value"].notna()]
-    told = [
-        f"on {_where(row, cards)} {row.seen} of {row.of}" for row in open_[open_["habit"] == OWN].itertuples()
-    ]
-    if told:
-        said.append(f"Own posts that carry an own link, where no number decides: {'; '.join(told)}.")
+    for (platform, account), part in open_.groupby(["platform", "account"], sort=False):
+        told = [f"{HABIT_WORDS[row.habit]} {row.seen} of {row.of}" for row in part.itertuples() if row.seen]
+        if told:
+            said.append(
+                f"Measured and not judged on {_named(platform, account, cards)}, where no number decides: "
+                f"{', '.join(told)}."
+            )
     few = table[table["value"].isna()].groupby(["platform", "account"], sort=False).size()
     silent = [_named(where, whose, cards) for where, whose in few.index[few == len(HABITS)]]
     if silent:

@@ -135,7 +135,7 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     share, square = successes / trials, Z * Z
     centre = (share + square / (2 * trials)) / (1 + square / trials)
     half = Z / (1 + square / trials) * np.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
-    return float(centre - half), float(centre + half)
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
 def _summary(pairs: pd.DataFrame, several: int, reason: str) -> str:

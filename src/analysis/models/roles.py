@@ -7,10 +7,10 @@ role is laid against that of another.
 Formula. By platform, kind of content, and for what own accounts do business and private apart.
 
 * **Exposure**: visits per share (as ``exposure.visits_per_share``); reach, the share of the contents
-  shared there that it sent anybody to; the first day's part, the share of the visits of a content's first
-  fortnight that came within 24 hours of its first one, by a ratio over contents with its interval from a
-  seeded bootstrap over contents. Where that interval lies above one half the platform is a **flash**
-  here, below a **tail**.
+  shared there that it sent anybody to; the busiest day, the part of its visits that came within each
+  content's busiest 24 hours, by a ratio over contents with its interval from a seeded bootstrap over
+  contents; those whose busiest day is not a week old are left out. Where that interval lies above one
+  half the platform is a **flash** here, below a **tail**.
 * **Networking**: posts answered, the share of own posts to which somebody replied or which somebody
   quoted; answered back, the share of those people whom the account answered; returning, the share of them
   who answered two posts or more; own posts a week.
@@ -23,7 +23,8 @@ is widened by t over normal and sqrt(n / (n - 1)), as few contents scatter less 
 Assumes that contents are alike and independent of one another. A platform's visits are those that still
 carry its referrer; what arrived without one is the attribution's to apportion.
 
-Abstains, measure by measure, below five contents, posts, people or pages: "not enough data".
+Abstains, measure by measure, below five contents, posts, people or pages (three contents for the busiest
+day, two for visits per share): "not enough data".
 
 Source. Wilson, J. Am. Stat. Assoc. 22 (1927); Garwood, Biometrika 28 (1936); Hesterberg, The American
 Statistician 69 (2015) for the widened bootstrap.
@@ -49,7 +50,9 @@ from analysis.platforms.card import Card
 
 VERSION = "roles 1.0"
 LEAST, RESAMPLES = 5, 2000
-DAY, FORTNIGHT = pd.Timedelta(hours=24), pd.Timedelta(days=14)
+LEAST_SETTLED = 3
+"""Contents a ratio needs: its interval knows how few they are."""
+SETTLED = pd.Timedelta(days=7)
 ROLES = ("exposure", "networking", "links")
 ALL = "all content"
 COLUMNS = ["platform", "role", "measure", "content_kind", "account", "value", "low", "high", "seen", "of",
@@ -132,37 +135,49 @@ def _exposure(
     rates = visits_per_share(visits, shared, seed, cards).extra["platforms"]
     sent = total(visits, ["content_id", "platform"]).dropna(subset="value") if len(visits) else visits
     for rate in rates.itertuples():
-        few = "" if rate.contents >= LEAST else _few(rate.contents, "contents with shares and counted visits")
-        yield _row(rate.platform, "visits per share", rate.per_share, rate.low, rate.high, rate.visits,
+        few = "" if rate.low == rate.low else f"not enough data: {rate.reason}"
+        row = _row(rate.platform, "visits per share", rate.per_share, rate.low, rate.high, rate.visits,
                    rate.shares, "visits a share", few)  # fmt: skip
+        yield row | {"reason": few or rate.reason}
     for platform in sorted({*visits["platform"], *shared["platform"]}):
         names = shared.loc[shared["platform"] == platform, "content_id"].unique()
         mine = sent[sent["platform"] == platform]
         reached = int(np.isin(names, mine.loc[mine["value"] > 0, "content_id"]).sum())
-        yield _share(platform, "reach", reached, len(names), "contents shared there")
+        if len(names):
+            yield _share(platform, "reach", reached, len(names), "contents shared there")
         hours = visits[(visits["platform"] == platform) & visits["value"].notna()]
         if len(hours):
-            yield _first_day(platform, hours, visits["end"].max(), seed)
+            yield _busiest_day(platform, hours, visits["end"].max(), seed)
 
 
-def _first_day(platform: str, hours: pd.DataFrame, newest: pd.Timestamp, seed: int) -> Row:
-    """The first day's part of a fortnight's visits, and whether that is a flash or a tail."""
-    came = hours[hours["value"] > 0]
-    first = came.groupby("content_id")["start"].min()
-    whole = first[first + FORTNIGHT <= newest]
-    mine = came[came["content_id"].isin(whole.index)]
-    age = mine["start"] - mine["content_id"].map(whole)
-    inside = mine[age < FORTNIGHT]
-    early = inside[age[inside.index] < DAY].groupby("content_id")["value"].sum()
-    late = inside.groupby("content_id")["value"].sum()
-    early, late = early.reindex(late.index, fill_value=0.0).to_numpy(), late.to_numpy()
-    unit = "share of a fortnight's visits"
-    few = "" if len(late) >= LEAST else _few(len(late), "contents with a whole fortnight")
-    low, high = ratio_interval(early, late, seed) if not few else (np.nan, np.nan)
-    value = early.sum() / late.sum() if len(late) else np.nan
-    row = _row(platform, "first day's part", value, low, high, early.sum(), late.sum(), unit, few)
+def _busiest_day(platform: str, hours: pd.DataFrame, newest: pd.Timestamp, seed: int) -> Row:
+    """The part of its visits that came in each content's busiest day: a flash or a tail."""
+    inside, whole = [], []
+    for _, part in hours[hours["value"] > 0].groupby("content_id"):
+        start, value = busiest(part["start"], part["value"].to_numpy(float))
+        if start + SETTLED <= newest:
+            inside.append(value)
+            whole.append(float(part["value"].sum()))
+    early, all_of_it = np.array(inside), np.array(whole)
+    few = (
+        "" if len(whole) >= LEAST_SETTLED else _few(len(whole), "contents whose week is over", LEAST_SETTLED)
+    )
+    low, high = ratio_interval(early, all_of_it, seed) if not few else (np.nan, np.nan)
+    value = early.sum() / all_of_it.sum() if len(whole) else np.nan
+    row = _row(platform, "busiest day", value, low, high, early.sum(), all_of_it.sum(),
+               "share of its visits", few)  # fmt: skip
     says = "flash" if row["low"] > 0.5 else "tail" if row["high"] < 0.5 else ""
     return row | {"says": says, "reason": few or ("" if says else "neither flash nor tail can be told")}
+
+
+def busiest(start: pd.Series, value: np.ndarray) -> tuple[pd.Timestamp, float]:
+    """The begin of the 24 hours that hold most, and what they hold."""
+    order = np.argsort(start.to_numpy("M8[s]"))
+    at, sums = start.to_numpy("M8[s]").astype(np.int64)[order], np.append(0.0, np.cumsum(value[order]))
+    ends = np.searchsorted(at, at + 86_400)
+    held = sums[ends] - sums[: len(at)]
+    best = int(held.argmax())
+    return pd.Timestamp(int(at[best]), unit="s", tz="UTC"), float(held[best])
 
 
 def ratio_interval(part: np.ndarray, whole: np.ndarray, seed: int = 0) -> tuple[float, float]:
@@ -213,6 +228,8 @@ def _links(there: list[str], looked: pd.DataFrame, cards: Mapping[str, Card], on
             platform, "links seen followed", int(pages["value"].sum()), len(pages), "pages looked at"
         )
         says = "followed" if row["low"] > 0.5 else "not followed" if row["high"] < 0.5 else ""
+        if platform not in set(seen["platform"]):
+            row["reason"] = "not enough data: no page there was looked at"
         unseen = int((seen["platform"] == platform).sum()) - len(pages)
         if unseen:
             row["reason"] = f"{row['reason']}; {unseen} more could not be seen".removeprefix("; ")
@@ -241,8 +258,8 @@ def _row(platform: str, measure: str, value: float, low: float, high: float, see
     }
 
 
-def _few(count: int, what: str) -> str:
-    return f"not enough data: {count:,} {what}, at least {LEAST} are needed"
+def _few(count: int, what: str, least: int = LEAST) -> str:
+    return f"not enough data: {count:,} {what}, at least {least} are needed"
 
 
 def _garwood(count: int) -> tuple[float, float]:
@@ -255,7 +272,7 @@ def _summary(table: pd.DataFrame, cards: Mapping[str, Card], reason: str) -> str
     if reason:
         return f"Nothing can be said of what platforms are good for: {reason}."
     said = []
-    course = table[table["measure"] == "first day's part"]
+    course = table[table["measure"] == "busiest day"]
     for word, told in (("flash", "A flash"), ("tail", "A tail")):
         names = dict.fromkeys(name(one, cards) for one in course.loc[course["says"] == word, "platform"])
         if names:

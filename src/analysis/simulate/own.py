@@ -2,7 +2,7 @@
 
 On Mastodon a business account talks: it posts now and then, mostly about other things, is answered by a
 circle of people of whom some come back, and answers many of them. On Reddit a private account hands the
-same link to three communities within the hour, and posts little else; nobody comes by that. The pages
+same link to four communities within the hour, and posts little else; nobody comes by that. The pages
 that carry the links were looked at too. All of it is drawn apart from the rest of the world, so that the
 rest is what it was without it.
 """
@@ -18,7 +18,7 @@ from analysis.simulate.behaviour import BEHAVIOURS
 from analysis.simulate.look import Watch
 from analysis.urls import content_id, site
 
-COMMUNITIES = ("boats", "harbours", "maritime")
+COMMUNITIES = ("boats", "harbours", "maritime", "sailing")
 OWN_LINK, ANSWERED, BACK, CIRCLE = 0.25, 0.4, 0.6, 14
 """On Mastodon: own links among own posts, posts that are answered, answers that are answered back, and the
 people who do the answering."""
