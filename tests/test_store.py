@@ -309,3 +309,60 @@ def test_a_process_forked_after_an_append_lives(store):
 def test_a_store_whose_path_delta_would_read_as_another_is_refused(tmp_path):
     with pytest.raises(UserError, match="percent code"):
         Store.open(tmp_path / "a%20b")
+
+
+APPENDER = """
+import sys, pandas as pd
+from analysis.store import Store
+from analysis.tables import READINGS, conform
+store = Store.open(sys.argv[1])
+for number in range(int(sys.argv[2]), int(sys.argv[3])):
+    at = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(range(10), "s") + pd.Timedelta(number, "h")
+    frame = pd.DataFrame({"item_id": [f"{number}-{n}" for n in range(10)], "observed_at": at})
+    fixed = {"platform": "hackernews", "metric": "points", "content_id": f"c{number}", "observer": "me",
+             "value": 1.0, "status": "observed", "source": "test"}
+    store.append(READINGS, conform(frame.assign(**fixed), READINGS))
+if sys.argv[4:] == ["purge"]:
+    store._compact(READINGS)
+    store.purge("readings", pd.DataFrame({"content_id": ["c0", "c7"]}))
+"""
+
+
+def test_a_kernel_stays_open_all_day_while_others_write_compact_and_purge(tmp_path):
+    def others(*words):
+        subprocess.run([sys.executable, "-c", APPENDER, str(tmp_path), *map(str, words)], check=True)
+
+    store = Store.open(tmp_path)
+    database = store.sql()
+    early = store.sql(as_of="2026-01-01 05:30")
+    count = "select count(*) from readings"
+    assert database.sql(count).fetchall() == [(0,)]
+    others(0, 1)
+    kept = database.sql("select item_id from readings order by item_id")
+    assert database.execute(count).fetchall() == [(10,)]
+    others(1, 21)
+    assert database.sql(count).fetchall() == [(210,)]
+    assert early.sql(count).fetchall() == [(60,)]
+    others(21, 21, "purge")
+    # no view names a file that is gone, and no file that is gone gives its rows back
+    assert database.sql(count).fetchall() == [(190,)]
+    assert early.sql(count).fetchall() == [(50,)]
+    assert len(store.read("readings")) == 190
+    assert database.sql("select count(*) from readings where content_id in ('c0', 'c7')").fetchall() == [(0,)]
+    assert len(kept.df()) == 10  # an answer stays what it was
+    mine = pd.DataFrame({"content_id": ["c3"]})
+    joined = database.sql("select count(*) from readings join mine using (content_id)")
+    assert joined.fetchall() == [(10,)]
+    assert len(mine) == 1
+
+
+def test_sql_reads_again_when_a_purge_takes_its_files_meanwhile(tmp_path, monkeypatch):
+    store = Store.open(tmp_path)
+    subprocess.run([sys.executable, "-c", APPENDER, str(tmp_path), "0", "3"], check=True)
+    database = store.sql()
+    assert database.sql("select count(*) from readings").fetchall() == [(30,)]
+    blind = iter([store.versions()])
+    known = database._versions
+    monkeypatch.setattr(database, "_versions", lambda: next(blind, None) or known())
+    subprocess.run([sys.executable, "-c", APPENDER, str(tmp_path), "3", "3", "purge"], check=True)
+    assert database.sql("select count(*) from readings").fetchall() == [(20,)]

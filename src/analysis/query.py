@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -14,12 +15,101 @@ import pyarrow.compute as pc
 
 from analysis.tables import Table
 
+T = TypeVar("T")
+READ_ATTEMPTS = 5
 TIMES = {"published_at", "occurred_at", "observed_at", "start", "end", "made_at", "due"}
 
 
 def connect() -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory."""
     return duckdb.connect()
+
+
+class Database:
+    """DuckDB over the store's tables, each a view that is brought up to date before every query.
+
+    ``sql`` and ``execute`` are DuckDB's own, and so is all else: ``register``, ``table``, ``close``. A frame
+    of the caller can be named in a query as if it were a table.
+
+    Parameters
+    ----------
+    versions : gives each table's version as it now is
+    view : gives the select that a table is at its present version
+    """
+
+    def __init__(self, versions: Callable[[], dict[str, int]], view: Callable[[str], str]) -> None:
+        self.connection = connect()
+        self.connection.execute("set python_scan_all_frames = true")
+        self._versions, self._view = versions, view
+        self._seen: dict[str, int] = {}
+
+    def sql(self, query: str, params: Any = None) -> duckdb.DuckDBPyRelation:
+        """The answer to a query, ``.df()`` of which is a frame; it is kept as it was when it was asked."""
+
+        def ask() -> duckdb.DuckDBPyRelation:
+            self._refresh()
+            return self.connection.sql(query, params=params).materialize()
+
+        return self._while_files_move(ask)
+
+    def execute(self, query: str, params: Any = None) -> duckdb.DuckDBPyConnection:
+        """Run a query; ``fetchall``, ``fetchone`` or ``df`` give its answer."""
+
+        def ask() -> duckdb.DuckDBPyConnection:
+            self._refresh()
+            return self.connection.execute(query, params)
+
+        return self._while_files_move(ask)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *dir(self.connection)]
+
+    def _refresh(self) -> None:
+        now = self._versions()
+        for name, version in now.items():
+            if self._seen.get(name) != version:
+                self.connection.execute(f"create or replace view {name} as {self._view(name)}")
+                self._seen[name] = version
+
+    def _while_files_move(self, ask: Callable[[], T]) -> T:
+        def again() -> T:
+            try:
+                return ask()
+            except Exception:
+                self._seen.clear()
+                raise
+
+        return while_files_move(again)
+
+
+def select_nothing(columns: pa.Schema, selected: list[str]) -> str:
+    """A select of the columns without a row, for a table that does not exist yet."""
+    kinds = {pa.string(): "varchar", pa.int64(): "bigint", pa.float64(): "double", pa.bool_(): "boolean"}
+    nulls = (
+        f"null::{kinds.get(field.type, 'timestamptz' if pa.types.is_timestamp(field.type) else 'varchar')} "
+        f'as "{field.name}"'
+        for field in columns
+    )
+    return f"select {', '.join(selected)} from (select {', '.join(nulls)}) where false"
+
+
+def while_files_move(query: Callable[[], T]) -> T:
+    """Read again when a purge removed the files between their listing and their opening."""
+    for _ in range(READ_ATTEMPTS):
+        try:
+            return query()
+        except Exception as error:
+            if not files_moved(error):
+                raise
+    return query()
+
+
+def files_moved(error: Exception) -> bool:
+    """Whether the error says that a file that was listed is no longer there."""
+    return any(words in str(error) for words in ("No such file", "No files found", "not found"))
 
 
 @cache

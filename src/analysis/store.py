@@ -27,12 +27,23 @@ import pandas as pd
 from analysis.arrow import schema, to_arrow, to_pandas
 from analysis.errors import UserError
 from analysis.parquet import commit
-from analysis.query import TIMES, better_contents, conditions, connect, moment, new_rows, quoted
+from analysis.query import (
+    TIMES,
+    Database,
+    better_contents,
+    conditions,
+    connect,
+    files_moved,
+    moment,
+    new_rows,
+    quoted,
+    select_nothing,
+    while_files_move,
+)
 from analysis.settings import settings
 from analysis.tables import CONTENT, STORED, TABLES, Batch, Table
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
 T = TypeVar("T")
@@ -40,7 +51,6 @@ T = TypeVar("T")
 # Below this many files a read opens each in a millisecond or so; above it we merge the small ones.
 MOST_FILES = 48
 ATTEMPTS = 40
-READ_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -110,25 +120,39 @@ class Store:
             sql = f"select {names} from read_parquet({quoted(files)}){clause}"
             return connect().sql(sql, params=values).to_arrow_table()
 
-        return to_pandas(_while_files_move(query), table)
+        return to_pandas(while_files_move(query), table)
 
-    def sql(self) -> duckdb.DuckDBPyConnection:
-        """An in-memory DuckDB in which every table is a view of the store as it is now.
+    def sql(self, as_of: pd.Timestamp | str | None = None) -> Database:
+        """SQL over the tables: a DuckDB in memory, in which every table is a view of the store.
 
-        Times are plain timestamps in UTC: DuckDB would show zoned ones in the machine's own zone.
+        Each query sees each table as it is when the query runs, so a kernel may stay open all day while
+        others write, compact and purge.
+
+        Parameters
+        ----------
+        as_of
+            Only what was known at this moment: rows observed at or before it.
+
+        Examples
+        --------
+        >>> Store.open().sql().sql("select platform, count(*) from events group by all").df()
         """
-        connection = connect()
-        for table in STORED.values():
-            files = self._files(table)
-            rows = f"read_parquet({quoted(files)})" if files else f"no_{table.name}"
-            if not files:
-                connection.register(rows, schema(table).empty_table())
-            columns = ", ".join(
-                f'make_timestamp(epoch_us("{name}")) as "{name}"' if name in TIMES else f'"{name}"'
-                for name in table.columns
-            )
-            connection.execute(f"create view {table.name} as select {columns} from {rows}")
-        return connection
+        return Database(self.versions, lambda name: self._view(STORED[name], as_of))
+
+    def _view(self, table: Table, as_of: pd.Timestamp | str | None) -> str:
+        """A select of the table as it is now; times are plain and in UTC: DuckDB would show zoned ones in
+        the machine's own zone."""
+        files = self._files(table)
+        columns = [
+            f'make_timestamp(epoch_us("{name}")) as "{name}"' if name in TIMES else f'"{name}"'
+            for name in table.columns
+        ]
+        if not files:
+            return select_nothing(schema(table), columns)
+        known = ""
+        if as_of is not None and table.known_at:
+            known = f" where {table.known_at} <= timestamptz '{moment(as_of).isoformat()}'"
+        return f"select {', '.join(columns)} from read_parquet({quoted(files)}){known}"
 
     def versions(self) -> dict[str, int]:
         """Each table's version, -1 where it does not exist yet: what a page's provenance names."""
@@ -348,24 +372,8 @@ def _retry(act: Callable[[], T], what: str) -> T:
         try:
             return act()
         except Exception as error:
-            if not isinstance(error, CommitFailedError) and not _moved(error):
+            if not isinstance(error, CommitFailedError) and not files_moved(error):
                 raise
         # Jitter, so that two writers do not meet again.
         time.sleep(random.uniform(0, min(0.02 * 2**attempt, 0.5)))
     raise UserError(f"the {what} met another writer {ATTEMPTS} times in a row; try again when it has ended")
-
-
-def _while_files_move(query: Callable[[], T]) -> T:
-    """Read again when a purge removed the files between their listing and their opening."""
-    for _ in range(READ_ATTEMPTS):
-        try:
-            return query()
-        except Exception as error:
-            if not _moved(error):
-                raise
-    return query()
-
-
-def _moved(error: Exception) -> bool:
-    """Whether the error says that a file that was listed is no longer there."""
-    return any(words in str(error) for words in ("No such file", "No files found", "not found"))
