@@ -18,7 +18,8 @@ from analysis.reports.site import Site
 from analysis.schedule import journal
 from analysis.schedule.commands import Ended
 from analysis.schedule.entries import read
-from analysis.schedule.run import Means, Run
+from analysis.schedule.frame import Means
+from analysis.schedule.run import Run
 from analysis.schedule.state import FOLDER
 from analysis.schedule.status import look
 

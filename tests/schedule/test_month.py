@@ -28,7 +28,8 @@ from analysis.reports.process import Processes
 from analysis.reports.site import Site
 from analysis.schedule import journal, problems
 from analysis.schedule.commands import Ended
-from analysis.schedule.run import Means, Run
+from analysis.schedule.frame import Means
+from analysis.schedule.run import Run
 from analysis.schedule.state import FOLDER
 from analysis.store import Store
 
@@ -67,8 +68,8 @@ class Killed(BaseException):
 
 
 class Doomed(Run):
-    def _end(self, why, status):
-        return 1 if "Killed" in why else super()._end(why, status)
+    def end(self, why, status):
+        return 1 if "Killed" in why else super().end(why, status)
 
 
 class Kept(Processes):

@@ -10,7 +10,8 @@ from analysis.alerts import Delivered
 from analysis.reports.site import Site
 from analysis.schedule import journal, state
 from analysis.schedule.commands import Ended
-from analysis.schedule.run import Means, Run
+from analysis.schedule.frame import Means
+from analysis.schedule.run import Run
 from analysis.schedule.state import FOLDER
 
 PULSE = ["report", "pulse", "--renew", "1.083"]
@@ -230,7 +231,7 @@ def test_a_killed_run_is_told_and_made_up_for(house, step):
     means = Means(house.act, kill if step == "tell" else house.tell, house.clock, house.said.append)
     with journal.alone(house.site / FOLDER, house.clock.now()):
         run = Run(house.schedule(), house.site, means)
-        run._end = kill  # a kill leaves no last words
+        run.end = kill  # a kill leaves no last words
         with pytest.raises(Killed):
             run()
     assert ("trouble", "schedule run") in house.problems()

@@ -42,8 +42,9 @@ def go(schedule: Schedule, say: Callable[[str], None]) -> int:
     """
     from analysis.platforms.pace import Clock
     from analysis.schedule.commands import Commands
+    from analysis.schedule.frame import Means
     from analysis.schedule.journal import alone
-    from analysis.schedule.run import Means, Run
+    from analysis.schedule.run import Run
     from analysis.schedule.state import FOLDER
     from analysis.settings import settings
 

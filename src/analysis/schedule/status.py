@@ -10,8 +10,8 @@ from typing import Any
 
 from analysis.schedule import journal, state
 from analysis.schedule.entries import Schedule
+from analysis.schedule.frame import ROOM, SET_BACK
 from analysis.schedule.problems import Problem, problems, span
-from analysis.schedule.run import ROOM, SET_BACK
 
 
 @dataclass(frozen=True)
