@@ -29,8 +29,8 @@ def test_defaults_where_nothing_is_written(written, tmp_path):
 def test_every_rule_can_be_written(written):
     rules = read(
         written(
-            '[alerts]\nkinds = ["spike"]\nfalse_per_month = 2\nleast = 50\nrearm_hours = 12.5\nmissing_hours = 48\n'
-            'quiet = "22:00-7:00"\nzone = "Europe/Berlin"\nurgent = []\nmost = 3\n'
+            '[alerts]\nkinds = ["spike"]\nfalse_per_month = 2\nleast = 50\nrearm_hours = 12.5\n'
+            'missing_hours = 48\nquiet = "22:00-7:00"\nzone = "Europe/Berlin"\nurgent = []\nmost = 3\n'
         )
     )
     assert rules == Rules(("spike",), 2, 50, 12.5, 48, "22:00-7:00", "Europe/Berlin", (), 3)

@@ -50,13 +50,13 @@ def _spikes(every: list[Watched], rules: Rules, rate: float, words: say.Words) -
         for alert, leader in _rises(one, rules, rate, words):
             told.append((one, alert, leader))
     for one, alert, leader in told:
+        # as it stood when the second one fired: nothing that came later decides it
         again = any(
             other.site == one.site
             and bool(other.content_id) != bool(one.content_id)
             and (leader or one.content_id) == (led or other.content_id)
-            and alert.since <= (same.last or same.at)
-            and same.since <= (alert.last or alert.at)
             and (same.at, bool(one.content_id)) < (alert.at, bool(other.content_id))
+            and alert.at - same.at <= rules.rearm
             for other, same, led in told
             if one.site
         )
