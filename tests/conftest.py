@@ -1,8 +1,12 @@
-"""What several tests share: where the real data lies, and a store of their own."""
+"""What several tests share: where the real data lies, and the built site."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from built_site import Built
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -13,3 +17,11 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real data (../shared) does not lie beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> "Built":
+    """The site of every shipped notebook, and of some that bite, on the made-up world."""
+    from built_site import built_in, shared_folder
+
+    return built_in(shared_folder(tmp_path_factory))

@@ -1,7 +1,7 @@
-"""The built site in a real browser: every shipped notebook on the sample world, opened from files.
+"""The built site in a real browser: every shipped notebook on the sample world, and every kind of page.
 
-Offline, scripts on and off, light and dark, desktop, phone and paper; axe-core finds nothing; a
-world of hostile titles runs nothing.
+From files and from a server, offline, scripts on and off, light and dark, desktop, phone and paper; axe-core
+finds nothing, the keyboard reaches everything, and a world of hostile titles runs nothing.
 """
 
 import json
@@ -16,49 +16,25 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbformat import v4
+from built_site import OTHERS, PAGES, Built
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from analysis.reports import figures, pictures
-from analysis.reports.run import Options, make
-from analysis.reports.record import Record
-from analysis.settings import settings
-from analysis.simulate import fill
-from analysis.store import Store
+from analysis.reports.single import single
 
-ROOT = Path(__file__).resolve().parents[1]
 AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 OPEN_ALL = "document.querySelectorAll('details').forEach(part => { part.open = true; })"
 SHARING = """buttons => buttons.map(button => button.dataset.title)
              .filter(title => /share|cloud|send|upload/i.test(title))"""
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-HOSTILE = """
-import pandas as pd, plotly.graph_objects as go
-from IPython.display import HTML, Javascript, Markdown, display
-from analysis.charts import style
-from analysis.display import say, show
-from analysis.models.result import Result
-
-TITLES = [
-    "<script>window.pwned=1</script>", '<img src=x onerror="window.pwned=1">', "<svg onload=window.pwned=1>",
-    '<a href="javascript:window.pwned=1">log in</a>', "</script><script>window.pwned=1</script>",
-    "{{ 7*7 }} {% raw %} ${7*7}", "\\u202eright to left\\u202c",
-    "<b>bold</b><span style='font-size:90px'>big</span>",
-    "[x](javascript:window.pwned=1) ![y](https://evil.example/x.png)", "=HYPERLINK(1)", "T" * 10_000,
-]
-frame = pd.DataFrame({"title": TITLES, "count": range(len(TITLES))})
-display(Result(frame, "found", TITLES[0], " ".join(TITLES), (), TITLES[1], {}))
-display(show(frame, TITLES[1]), say(*TITLES), frame, frame.style, Javascript("window.pwned=1"))
-display(HTML("".join(TITLES)), Markdown("# " + "\\n\\n## ".join(TITLES)))
-print(*TITLES)
-labels = [style.label(title) for title in TITLES]
-figure = go.Figure(go.Bar(x=labels, y=frame["count"], name=TITLES[3]))
-figure.add_scatter(x=TITLES, y=frame["count"], name=TITLES[0])
-figure.update_layout(title=TITLES[3] + TITLES[1], xaxis_title=TITLES[7], meta={"description": TITLES[0]})
-figure.add_annotation(text=TITLES[3], x=0, y=5)
-figure
-"""
+PHONE_AT_NIGHT = {"viewport": PHONE, "is_mobile": True, "color_scheme": "dark"}
+# What a reader can use with a pointer; the inside of a chart is told in words and in a table.
+USABLE = """[...document.querySelectorAll("a[href], button, input, summary, [tabindex='0']")]
+            .filter(node => node.checkVisibility() && !node.closest(".drawing"))"""
+INSIDE = "document.querySelectorAll('.drawing a, .drawing button, .drawing [tabindex]').length"
+REACHABLE = f"{USABLE}.length"
+MISSED = f"{USABLE}.filter(node => !node.dataset.reached).map(node => node.outerHTML.slice(0, 120))"
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -81,49 +57,14 @@ class Heard:
         assert all(url.startswith(("file://", "data:", "blob:")) for url in self.requests)
 
 
-@dataclass(frozen=True)
-class Built:
-    """The site, and each report's record."""
-
-    folder: Path
-    records: dict[str, Record]
-
-    def page(self, name: str) -> str:
-        """The address of a report's page."""
-        record = self.records[name]
-        assert record.status == "ok", f"{name} made no page: {record.error}"
-        return (self.folder / "runs" / self.records[name].id / "index.html").as_uri()
-
-
 Opener = Callable[..., tuple[Page, Heard]]
-REPORTS = [*sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")), "hostile"]
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """The site of every shipped notebook and a hostile one, on the sample world."""
-    if pictures.browser() is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    place = tmp_path_factory.mktemp("browser")
-    folder = place / "notebooks"
-    folder.mkdir()
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
-        (folder / path.name).write_bytes(path.read_bytes())
-    cells = [v4.new_markdown_cell("# Titles that bite"), v4.new_code_cell(HOSTILE)]
-    nbformat.write(v4.new_notebook(cells=cells), folder / "hostile.ipynb")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIRALITY_STORE", str(place / "store"))
-        patch.setenv("VIRALITY_SITE", str(place / "site"))
-        patch.setenv("VIRALITY_NOTEBOOKS", str(folder))
-        fill(Store.open(), 0)
-        done = make([], [], everything=True, options=Options(timeout=280), say=lambda line: None)
-        site = Path(settings().path("site"))
-    return Built(site, {record.report: record for record in done.records})
 
 
 @pytest.fixture(scope="module")
-def browser(built: Built) -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     """Debian's chromium."""
+    if pictures.browser() is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
     with sync_playwright() as playwright:
         program = playwright.chromium.launch(executable_path=pictures.browser(), args=["--no-sandbox"])
         yield program
@@ -159,18 +100,30 @@ def opened(browser: Browser) -> Iterator[Opener]:
 def axe(page: Page) -> list[str]:
     """What axe-core finds at WCAG 2.2 AA."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    options = {"runOnly": {"type": "tag", "values": WCAG}}
+    # preloading would ask for the style sheet again, which the policy forbids
+    options = {"runOnly": {"type": "tag", "values": WCAG}, "preload": False}
     result = page.evaluate("options => axe.run(document, options)", options)
     return [f"{v['id']}: {[n['html'][:200] for n in v['nodes'][:3]]}" for v in result["violations"]]
 
 
-@pytest.mark.parametrize("report", REPORTS)
+@pytest.fixture(scope="module")
+def served(built: Built) -> Iterator[str]:
+    """The site's address on a server of its own."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(built.folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_every_chart_is_drawn_and_nothing_is_asked_of_a_network(
-    built: Built, opened: Opener, report: str
+    built: Built, opened: Opener, name: str
 ) -> None:
-    page, heard = opened(built.page(report))
+    page, heard = opened(built.page(name))
     charts = page.locator("figure.chart").count()
-    assert charts == built.records[report].charts
+    assert charts == built.records[name].charts
     assert page.evaluate("Number(document.documentElement.dataset.drawn || 0)") == charts
     for chart in page.locator("figure.chart").all():
         assert chart.locator(".drawing .main-svg").first.is_visible()
@@ -182,57 +135,65 @@ def test_every_chart_is_drawn_and_nothing_is_asked_of_a_network(
     heard.is_clean()
 
 
-def test_it_also_works_from_a_server(built: Built, opened: Opener) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(built.folder))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            home = f"http://127.0.0.1:{server.server_port}/"
-            page, heard = opened(f"{home}runs/{built.records['overview'].id}/index.html", offline=False)
-            assert page.evaluate("Number(document.documentElement.dataset.drawn)") > 0
-            assert not heard.console
-            assert all(url.startswith((home, "data:", "blob:")) for url in heard.requests)
-        finally:
-            server.shutdown()
-            thread.join()
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize("name", [*PAGES, *OTHERS])
+def test_it_also_works_from_a_server(
+    built: Built, opened: Opener, served: str, name: str, scripts: bool
+) -> None:
+    options = PHONE_AT_NIGHT if scripts else {"java_script_enabled": False}
+    page, heard = opened(served + built.path(name), offline=False, **options)
+    charts = page.locator("figure.chart")
+    for chart in charts.all():
+        assert chart.locator(".main-svg" if scripts else "img.picture").first.is_visible()
+    assert page.locator("h1").count() == 1
+    assert not heard.console
+    assert all(url.startswith((served, "data:", "blob:")) for url in heard.requests)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("report", [*REPORTS, "index"])
-def test_axe_finds_nothing(built: Built, opened: Opener, report: str, scheme: str) -> None:
-    url = (built.folder / "index.html").as_uri() if report == "index" else built.page(report)
-    page, _ = opened(url, color_scheme=scheme)
+@pytest.mark.parametrize("name", [*PAGES, *OTHERS])
+def test_axe_finds_nothing(built: Built, opened: Opener, name: str, scheme: str) -> None:
+    page, heard = opened(built.page(name), color_scheme=scheme)
     page.evaluate(OPEN_ALL)
     assert axe(page) == []
+    heard.is_clean()
 
 
-@pytest.mark.parametrize("report", REPORTS)
-def test_without_scripts_there_are_pictures_and_numbers(built: Built, opened: Opener, report: str) -> None:
-    page, heard = opened(built.page(report), java_script_enabled=False)
+@pytest.mark.parametrize("name", PAGES)
+def test_without_scripts_there_are_pictures_and_numbers(built: Built, opened: Opener, name: str) -> None:
+    page, heard = opened(built.page(name), java_script_enabled=False)
     for chart in page.locator("figure.chart").all():
         picture = chart.locator("img.picture")
         assert picture.is_visible()
         assert (picture.bounding_box() or {"height": 0})["height"] > 100
         assert chart.locator("table").is_visible()
-        name = chart.get_attribute("id")
-        svg = (built.folder / "runs" / built.records[report].id / f"{name}.svg").read_text(encoding="utf-8")
-        assert svg.startswith("<svg")
+        number = chart.get_attribute("id")
+        assert (built.run(name) / f"{number}.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert page.get_by_role("link", name="What changed since the last report, and why").is_visible()
+    assert page.locator("#zone, #theme").filter(visible=True).count() == 0
+    assert "Times are UTC" in (page.text_content("footer") or "")
     heard.is_clean()
 
 
-@pytest.mark.parametrize("report", REPORTS)
-def test_a_phone_needs_no_sideways_scrolling(built: Built, opened: Opener, report: str) -> None:
-    page, heard = opened(built.page(report), viewport=PHONE, is_mobile=True, device_scale_factor=2)
+@pytest.mark.parametrize("name", [*PAGES, *OTHERS])
+def test_a_phone_needs_no_sideways_scrolling(built: Built, opened: Opener, name: str) -> None:
+    page, heard = opened(built.page(name), viewport=PHONE, is_mobile=True, device_scale_factor=2)
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= PHONE["width"]
     heard.is_clean()
 
 
-@pytest.mark.parametrize("report", REPORTS)
-def test_on_paper_stand_pictures_and_numbers_and_no_buttons(
-    built: Built, opened: Opener, report: str
-) -> None:
-    page, _ = opened(built.page(report), color_scheme="dark")
+@pytest.mark.parametrize("name", ["index", "history", "contents", "content"])
+def test_a_phone_shows_what_a_run_is_called_and_what_it_said(built: Built, opened: Opener, name: str) -> None:
+    page, _ = opened(built.page(name), viewport=PHONE, is_mobile=True)
+    box = page.locator("table tbody tr td").nth(1).bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= PHONE["width"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_on_paper_stand_pictures_and_numbers_and_no_buttons(built: Built, opened: Opener, name: str) -> None:
+    page, _ = opened(built.page(name), color_scheme="dark")
     assert page.pdf(format="A4").startswith(b"%PDF")
     page.emulate_media(media="print")
     for chart in page.locator("figure.chart").all():
@@ -243,11 +204,30 @@ def test_on_paper_stand_pictures_and_numbers_and_no_buttons(
     assert page.locator("button:visible:not(.sort)").count() == 0
 
 
+@pytest.mark.parametrize("name", ["outlook", "index", "changes"])
+def test_the_keyboard_reaches_everything(built: Built, opened: Opener, name: str) -> None:
+    page, _ = opened(built.page(name))
+    page.evaluate(OPEN_ALL)
+    wanted = page.evaluate(REACHABLE)
+    assert wanted > 5
+    for _ in range(wanted + page.evaluate(INSIDE)):
+        page.keyboard.press("Tab")
+        page.evaluate("document.activeElement.dataset.reached = 'yes'")
+    missed = page.evaluate(MISSED)
+    assert not missed
+    first = page.locator(".skip")
+    first.focus()
+    assert first.is_visible()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
 def test_hostile_titles_run_nothing_and_break_nothing(built: Built, opened: Opener) -> None:
     page, heard = opened(built.page("hostile"))
     page.locator(".drawing .nsewdrag").first.hover()
     page.wait_for_timeout(300)
     page.evaluate(OPEN_ALL)
+    page.locator("#zone").click()
     assert page.evaluate("window.pwned") is None
     assert page.locator("main a[href^='javascript' i], main iframe, main object").count() == 0
     assert page.locator(".drawing svg a").count() == 0
@@ -256,8 +236,18 @@ def test_hostile_titles_run_nothing_and_break_nothing(built: Built, opened: Open
     assert "{{ 7*7 }}" in (page.text_content("main") or "")
     assert "\u202e" not in page.content()
     heard.is_clean()
-    index, heard = opened((built.folder / "index.html").as_uri())
-    assert index.evaluate("window.pwned") is None
+    hostile = [f"contents/{content['content_id']}.html" for content in built.records["hostile"].contents]
+    assert len(hostile) > 9
+    for path in (*OTHERS.values(), *hostile):
+        if "{" in path:
+            continue
+        other, heard = opened((built.folder / path).as_uri())
+        assert other.evaluate("window.pwned") is None
+        assert other.locator("main a[href^='javascript' i], main img, main svg").count() == 0
+        heard.is_clean()
+    failed, heard = opened(built.page("failed"))
+    assert "<img src=x" in (failed.text_content("main") or "")
+    assert failed.evaluate("window.pwned") is None
     heard.is_clean()
 
 
@@ -272,6 +262,28 @@ def test_the_theme_is_the_readers(built: Built, opened: Opener) -> None:
     assert page.evaluate(ground) == dark
     page.get_by_role("button", name="Light theme").click()
     assert page.evaluate(ground) == "rgb(255, 255, 255)"
+
+
+def test_times_are_in_the_zone_the_reader_chooses(built: Built, opened: Opener) -> None:
+    page, heard = opened(built.page("whole"))
+    first = "document.querySelectorAll('.drawing')[1]._fullData.find(t => t.name === 'observed').x[0]"
+    as_of, table = page.locator(".as-of strong").first, page.locator("table.data").first
+    assert as_of.text_content() == "2018-04-01 00:00 UTC"
+    drawn = page.evaluate(first)
+    rows = table.locator("tbody tr").first.text_content() or ""
+    page.get_by_role("button", name="Show times in Berlin time").click()
+    page.wait_for_selector("html[data-drawn]", state="attached")
+    assert as_of.text_content() == "2018-04-01 02:00 Berlin time"  # summer
+    assert "peak 18 Mar 23:00" in rows
+    assert "peak 19 Mar 00:00" in (table.locator("tbody tr").first.text_content() or "")  # winter
+    page.wait_for_function(f"{first} !== {json.dumps(drawn)}")
+    moved = page.evaluate(f"Date.parse({first} + 'Z') - Date.parse({json.dumps(drawn)} + 'Z')")
+    assert moved == 3_600_000
+    page.goto((built.folder / "index.html").as_uri())
+    assert "Berlin time" in (page.locator("table.runs th").first.text_content() or "")
+    page.get_by_role("button", name="Show times in UTC").click()
+    assert "made, UTC" in (page.locator("table.runs th").first.text_content() or "")
+    heard.is_clean()
 
 
 def test_tables_sort_by_number_with_unknown_last_and_download(built: Built, opened: Opener) -> None:
@@ -301,16 +313,59 @@ def test_a_page_says_loudly_that_it_is_out_of_date(built: Built, opened: Opener)
     assert "loud" in (words.get_attribute("class") or "")
 
 
+def test_a_page_says_what_changed_and_leads_there(built: Built, opened: Opener) -> None:
+    page, heard = opened(built.page("whole"))
+    assert "what went in differently: parameters" in (page.text_content("#changed") or "")
+    page.get_by_role("link", name="What changed since the last report").click()
+    assert "What changed: What went viral" in (page.text_content("h1") or "")
+    assert "2018-03-25" in (page.locator("table.changes").first.text_content() or "")
+    assert page.locator("table.changes").count() > 2
+    page.get_by_role("link", name="the one before it").click()
+    assert built.records["before"].id in page.url
+    heard.is_clean()
+
+
 def test_the_index_finds_runs_by_words(built: Built, opened: Opener) -> None:
-    page, heard = opened((built.folder / "index.html").as_uri())
+    page, heard = opened(built.page("index"))
     rows = page.locator("table.runs tbody tr")
     assert rows.count() == len(built.records)
-    page.get_by_label("Search").fill("titles BITE")
+    page.get_by_label("Search").fill("titles BITE found")
     assert page.locator("table.runs tbody tr:visible").count() == 1
     assert page.locator("#found").text_content() == "1 run"
-    page.get_by_role("link", name="Titles that bite").first.click()
+    page.locator("table.runs").get_by_role("link", name="Titles that bite").first.click()
     assert page.locator("h1").text_content() == "Titles that bite"
     heard.is_clean()
+
+
+def test_from_a_report_to_its_content_and_back(built: Built, opened: Opener) -> None:
+    page, heard = opened(built.page("story"))
+    content = built.records["story"].contents[0]
+    page.locator("nav.about").get_by_role("link", name=content["title"]).click()
+    assert page.locator("h1").text_content() == content["title"]
+    titles = page.locator("table.runs td:nth-child(2)").all_text_contents()
+    assert {"The story of one content", "What went viral", "Who came, and from where"} <= set(titles)
+    page.get_by_role("link", name="The story of one content").click()
+    assert built.records["story"].id in page.url
+    heard.is_clean()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_single_file_opens_offline_and_asks_for_nothing_else(
+    built: Built, opened: Opener, tmp_path: Path, scripts: bool
+) -> None:
+    for name in ("whole", "hostile"):
+        path = single(built.site, built.records[name], tmp_path)
+        page, heard = opened(path.as_uri(), java_script_enabled=scripts)
+        charts = page.locator("figure.chart")
+        assert charts.count() == built.records[name].charts
+        for chart in charts.all():
+            assert chart.locator(".main-svg" if scripts else "img.picture").first.is_visible()
+        assert [url for url in heard.requests if not url.startswith(("data:", "blob:"))] == [path.as_uri()]
+        assert not heard.console
+        if scripts:
+            assert page.evaluate("window.pwned") is None
+            page.get_by_role("button", name="Berlin time").click()
+            assert axe(page) == []
 
 
 def test_the_bundle_draws_exactly_what_we_say_it_does(built: Built, opened: Opener) -> None:
@@ -318,15 +373,20 @@ def test_the_bundle_draws_exactly_what_we_say_it_does(built: Built, opened: Open
     assert set(page.evaluate("Object.keys(Plotly.PlotSchema.get().traces)")) == figures.BUNDLE
 
 
-@pytest.mark.parametrize("report", REPORTS)
-def test_the_executed_notebook_and_every_number_are_one_click_away(built: Built, report: str) -> None:
-    assert built.page(report)
-    folder = built.folder / "runs" / built.records[report].id
+@pytest.mark.parametrize("name", PAGES)
+def test_the_executed_notebook_and_every_number_are_one_click_away(built: Built, name: str) -> None:
+    folder = built.run(name)
     page = (folder / "index.html").read_text(encoding="utf-8")
     notebook = nbformat.read(folder / "notebook.ipynb", as_version=4)
     assert any(cell.get("outputs") for cell in notebook.cells)
-    for name in re.findall(r'<a [^>]*href="(?!http|mailto|#|\.\./)([^"]+)"', page):
-        assert (folder / name).is_file(), name
+    for link in re.findall(r'<a [^>]*href="(?!http|mailto|#)([^"]+)"', page):
+        assert (folder / link).is_file(), link
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     assert len(page.encode()) <= 200_000
     assert record["files"]["index.html"]["bytes"] == len(page.encode())
+
+
+def test_the_shared_assets_stay_within_the_budget(built: Built) -> None:
+    sizes = [path.stat().st_size for path in (built.folder / "assets").iterdir()]
+    assert max(sizes) <= 1_600_000
+    assert sum(sizes) - max(sizes) <= 60_000
