@@ -67,13 +67,13 @@ def publish(target: str, *, site: Path, say: Callable[[str], object] = print) ->
         Nothing was sent: the target is not declared, or the site is not what its manifest says. Or the
         upload broke off: readers still have the release before; the same command goes on.
     """
-    from analysis.publish.snapshot import take
+    from analysis.publish.release import take
     from analysis.publish.targets import find
 
     began = time.monotonic()
     place = find(target, site)
-    with take(site) as release:
-        done = place.publish(release, say)
+    release, read = take(site)
+    done = place.publish(release, read, say)
     return Published(target, release.id, *done, time.monotonic() - began)
 
 

@@ -70,4 +70,6 @@ def _tell(now: datetime, alerts: Sequence[Alert]) -> Delivered:
 
 
 def _targets() -> set[str]:
-    return set()
+    from analysis.publish.targets import declared
+
+    return set(declared())
