@@ -63,7 +63,8 @@ def loopback(answer):
             self.send_response(status)
             if "content-length" not in {key.lower() for key in extra}:
                 self.send_header("Content-Length", str(len(body)))
-            self.send_header("Content-Type", "application/json")
+            if "content-type" not in {key.lower() for key in extra}:
+                self.send_header("Content-Type", "application/json")
             for key, value in extra.items():
                 self.send_header(key, value)
             if not state.keep_alive or "Content-Length" in extra:

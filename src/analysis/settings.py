@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     """What to collect."""
     schedule: str = "reports/schedule.toml"
     """Which report is due when, for `virality run`."""
+    private_pages: bool = False
+    """Whether `virality links` may look at private and loopback addresses: for an intranet of one's own."""
     contact: str = ""
     """An address platforms may write to; part of the User-Agent."""
 

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from analysis.platforms.card import Card
+from analysis.platforms.card import LINKS, Card
 from analysis.tables import item_of
 
 EXPOSURE = ("visits", "pageviews", "visitors", "sessions", "requests")
@@ -38,7 +38,8 @@ def headline(platform: str, present: Iterable[str], cards: Mapping[str, Card]) -
     there = set(present)
     card = cards.get(platform)
     defined = [m.name for m in card.metrics if m.kind not in ("submissions", "state", "rank")] if card else []
-    other = [] if card else sorted(there)
+    # what a page says of a link counts nothing
+    other = [] if card else sorted(there - {metric.name for metric in LINKS})
     return next((name for name in [*defined, *USUAL, *other] if name in there), None)
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -27,6 +27,7 @@ PAUSE_SECONDS = 60.0
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 Tell = Callable[..., None]
+Answer = TypeVar("Answer")
 
 
 class Connection:
@@ -200,6 +201,14 @@ class Connection:
         form: Mapping[str, Any] | None = None,
     ) -> Any:
         """The decoded answer to a polite GET; a POST where ``body`` (as JSON) or ``form`` asks."""
+        return self.politely(
+            lambda: self._once(url, params, headers, meaning, body, form), limits=limits, scope=scope
+        )
+
+    def politely(
+        self, ask: Callable[[], Answer], *, limits: tuple[Limit, ...] | None = None, scope: str = ""
+    ) -> Answer:
+        """What ``ask`` answers: asked when the limits permit, again where its Unknown is passing."""
         import stamina
 
         # we say ourselves, through tell, what it would write to a log
@@ -226,7 +235,7 @@ class Connection:
             with attempt:
                 last = attempt.num >= ATTEMPTS
                 self.permit(limits=limits, scope=scope)
-                return self._once(url, params, headers, meaning, body, form)
+                return ask()
         raise AssertionError("stamina ends by returning or raising")
 
     def _once(
@@ -252,11 +261,11 @@ class Connection:
             method = "GET" if body is None and form is None else "POST"
             answer = self._http.request(method, url, params=params, headers=headers, json=body, data=form)
         except httpx2.TimeoutException:
-            raise self._passing(
+            raise self.passing(
                 Unknown("failed", f"{self.card.title} did not answer within {self.timeout:g} s")
             ) from None
         except httpx2.HTTPError as error:
-            raise self._passing(
+            raise self.passing(
                 Unknown("failed", f"{self.card.title} could not be reached ({type(error).__name__})")
             ) from None
         if meaning is not None and not answer.is_success:
@@ -270,7 +279,7 @@ class Connection:
                 raise self.clean(meant)
         if answer.status_code in PASSING:
             after = retry_after(answer.headers, self.now())
-            raise self._passing(self.failure(answer.status_code, retry_after=after))
+            raise self.passing(self.failure(answer.status_code, retry_after=after))
         if answer.is_redirect:
             # never followed: the request may carry a key, and the other host is not the one configured
             raise self.failure(answer.status_code, detail="it points elsewhere; set base_url if it has moved")
@@ -280,9 +289,10 @@ class Connection:
             return json.loads(answer.content)
         except ValueError:
             problem = f"{self.card.title} answered {len(answer.content):,} bytes that are no whole JSON"
-            raise self._passing(Unknown("failed", problem)) from None
+            raise self.passing(Unknown("failed", problem)) from None
 
-    def _passing(self, error: Unknown) -> Unknown:
+    def passing(self, error: Unknown) -> Unknown:
+        """The error, said to be worth another try."""
         error.passing = True
         return error
 

@@ -10,6 +10,7 @@ A module beside this file offers, next to its ``CARD``:
   unknown when it fails; all of the card's where it is missing.
 * ``takes(ask) -> bool``: which asks of those kinds make sense here (a video's URL, an article's);
   all of them where it is missing.
+* ``ITEM_PAGE: str``: the address of an item's public page, "{item}" in place of its id, for `virality links`.
 * ``AGES: tuple[timedelta, ...]``: its own set ages, where the default ones make no sense.
 * ``SWEEPS = True``: its rules demand that deletions are followed, so `virality purge` asks about
   every stored item (as Asks of kind "item"; ``Batch.gone`` names those that are no more).

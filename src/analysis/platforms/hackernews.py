@@ -86,6 +86,7 @@ CARD = Card(
     sources=("https://hn.algolia.com/api", "https://github.com/HackerNews/API"),
 )
 
+ITEM_PAGE = "https://news.ycombinator.com/item?id={item}"
 ASKS = frozenset({"url", "site", "item"})
 TELLS = {"url": ("submissions",), "site": ("submissions",), "item": ("points", "comments", "dead")}
 SEARCH, ITEMS = "https://hn.algolia.com/api/v1", "https://hacker-news.firebaseio.com/v0"

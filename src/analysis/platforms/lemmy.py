@@ -64,6 +64,7 @@ CARD = Card(
     sources=("https://join-lemmy.org/docs", "https://github.com/LemmyNet/lemmy"),
 )
 
+ITEM_PAGE = "{item}"  # an item's id is its address
 ASKS = frozenset({"url", "community", "item"})
 TELLS = {"url": ("submissions",), "item": ("score", "comments")}
 SWEEPS = True

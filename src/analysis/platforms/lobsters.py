@@ -55,6 +55,7 @@ CARD = Card(
     sources=("https://lobste.rs/about", "https://github.com/lobsters/lobsters"),
 )
 
+ITEM_PAGE = "https://lobste.rs/s/{item}"
 ASKS = frozenset({"url", "site", "community", "item"})
 TELLS = {"url": ("score", "comments"), "site": ("score", "comments"), "item": ("score", "comments", "flags")}
 BASE = "https://lobste.rs"

@@ -74,6 +74,7 @@ CARD = Card(
     sources=("https://developers.pinterest.com/docs/api/v5/",),
 )
 
+ITEM_PAGE = "https://www.pinterest.com/pin/{item}/"
 ASKS = frozenset({"account"})
 BASE = "https://api.pinterest.com/v5"
 OBSERVER = "pinterest api"

@@ -59,6 +59,7 @@ CARD = Card(
     sources=("https://developers.google.com/youtube/v3/docs/videos/list",),
 )
 
+ITEM_PAGE = "https://www.youtube.com/watch?v={item}"
 ASKS = frozenset({"url", "account", "item"})
 BASE = "https://www.googleapis.com/youtube/v3"
 OBSERVER = "youtube data api"

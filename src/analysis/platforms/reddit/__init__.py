@@ -100,6 +100,7 @@ CARD = Card(
     ),
 )
 
+ITEM_PAGE = "https://www.reddit.com/comments/{item}"
 ASKS = frozenset({"url", "site", "community", "item"})
 TELLS = {
     "url": ("submissions",),

@@ -88,6 +88,7 @@ CARD = Card(
     ),
 )
 
+ITEM_PAGE = "https://x.com/i/web/status/{item}"
 ASKS = frozenset({"url", "site", "account", "item"})
 TELLS = {
     "url": ("mentions",),
