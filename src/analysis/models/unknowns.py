@@ -115,7 +115,9 @@ def _pauses(readings: pd.DataFrame) -> pd.DataFrame:
         gaps = looks.diff().dropna()
         if len(gaps) < 20:
             continue
-        usual, longest = gaps.median(), gaps.max()
+        # half of the time passes in pauses no longer than this: a round over many items is one look
+        ordered = gaps.sort_values()
+        usual, longest = ordered[ordered.cumsum() >= ordered.sum() / 2].iloc[0], gaps.max()
         if longest > GAPS * usual and longest > pd.Timedelta(hours=1):
             end = int(gaps.idxmax())
             hours = longest.total_seconds() / 3600
