@@ -56,6 +56,8 @@ class Pretended:
         answer = answer(words, seconds) if callable(answer) else answer
         if words[0] == "report" and answer == OK:
             self.page(words)
+        if words[0] == "site" and answer == OK:
+            Site(self.folder / "reports/site").build()
         return answer
 
     def named(self, *first):

@@ -22,6 +22,7 @@ from analysis.cli import app
 from analysis.collect.telling import JsonLog
 from analysis.collect.watchlist import Watchlist
 from analysis.errors import UserError
+from analysis.publish import folder
 from analysis.reports import run as reports
 from analysis.reports import site as sites
 from analysis.reports.process import Processes
@@ -97,6 +98,10 @@ class Month(House):
     def mood(self, word):
         (self.folder / "notebooks/mood").write_text(word)
 
+    def published(self):
+        """The index that readers are served."""
+        return (self.folder / "public/current/index.html").read_bytes()
+
     def carry_out(self, words, seconds):
         if words[0] in self.broken:
             return self.broken[words[0]](words)
@@ -115,8 +120,6 @@ class Month(House):
                     limits=False,
                 )
             return Ended(0, said.getvalue())
-        if words[0] == "publish":
-            return Ended(0)
         done = CliRunner().invoke(app, words)
         if isinstance(done.exception, UserError):
             return Ended(2, said=f"virality: {done.exception}")
@@ -162,6 +165,8 @@ class Month(House):
                 stands = Site(self.site).find(self.remembered()["entries"][entry]["out"]["id"])
                 told = datetime.fromisoformat(stands.renew_by) < slot + timedelta(hours=4)
                 assert told if not written else f"<strong>report {entry}</strong>" in index
+        if "publish public" not in status and written:
+            assert self.published() == index.encode()
 
 
 @pytest.fixture
@@ -198,6 +203,7 @@ def month(house, write, monkeypatch):
         found = Month(house.folder, webhook, there)
         found.well = platform
         found.write(SCHEDULE)
+        (house.folder / "virality.toml").write_text('[targets.public]\nurl = "public"\n')
         found.mood("well")
         monkeypatch.setattr(reports, "_now", lambda: found.clock.now().isoformat(timespec="milliseconds"))
         yield found
@@ -239,6 +245,26 @@ def disk_full(month):
 
 
 @contextlib.contextmanager
+def upload_cut(month):
+    """The third file of the upload does not arrive; readers keep what they have."""
+    real, sent = folder._write, []
+
+    def cut(path, data):
+        sent.append(path)
+        if len(sent) > 2:
+            raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+        real(path, data)
+
+    before = month.published()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folder, "_write", cut)
+        yield
+    assert month.published() == before
+    assert month.problems() == {("trouble", "publish public")}
+    assert "could not" in month.heard[-1][1]["message"] or "cannot" in month.heard[-1][1]["message"]
+
+
+@contextlib.contextmanager
 def killed_at(month, step, after):
     def kill(words):
         if after:  # what the step did is done, and nobody was told
@@ -276,6 +302,7 @@ MORNINGS = {  # day: what befalls the run, its exit status, and the entries that
     6: (notebook_failing, 1, ["pulse"]),
     9: (disk_full, 1, ["pulse"]),
     12: (kernel_killed, 1, ["pulse"]),
+    15: (upload_cut, 1, []),
     18: (two_at_once, None, ["pulse"]),
     20: (lambda month: killed_at(month, "report", after=False), None, ["pulse"]),
     21: (lambda month: killed_at(month, "report", after=True), None, ["pulse"]),
@@ -321,5 +348,7 @@ def test_a_month(month):
     assert not month.problems()
     out = [(line["entry"], line["slot"]) for line in month.log("out")]
     assert len(out) == len(set(out)) == 30 - 3 + 1 + 5 + 1
+    releases = [line for line in month.log("command") if line["command"] == "virality publish public"]
+    assert len(releases) == len(month.log("end")) + len(month.log("killed"))
     told = [(body["title"], body["message"]) for _, body in month.heard]
     assert len(told) == len(set(told))

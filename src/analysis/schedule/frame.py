@@ -79,6 +79,7 @@ class Frame:
         known.entries = {name: standing for name, standing in known.entries.items() if name in names}
         targets = {entry.target for entry in self.schedule.entries}
         known.unpublished = {name: since for name, since in known.unpublished.items() if name in targets}
+        known.published = {name: site for name, site in known.published.items() if name in targets}
         for subject in list(known.troubles):
             room, _, name = subject.partition(" ")
             collects = room != "collect" or self.schedule.collect

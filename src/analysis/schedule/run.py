@@ -8,12 +8,14 @@ is not sent again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from contextlib import suppress
 from datetime import datetime
 
 from analysis.alerts import Delivered
+from analysis.reports import manifest
 from analysis.reports.record import Record
 from analysis.schedule import problems, slots
 from analysis.schedule.commands import shown
@@ -86,9 +88,6 @@ class Run(Frame):
                 standing.settled = max(standing.settled or newest, newest)
             todo += [(entry, standing, one) for one in attempts if one.ripe(now)]
         todo.sort(key=lambda one: one[2].slot)
-        for entry, _, _ in todo:
-            if entry.target:
-                self.state.unpublished.setdefault(entry.target, now)
         self.save()
         for entry, standing, attempt in todo:
             self._report(entry, standing, attempt)
@@ -146,8 +145,6 @@ class Run(Frame):
             standing.out = {"slot": attempt.slot.isoformat(), "at": now.isoformat(), "id": record.id}
         if not any(one.tries for one in standing.open):
             standing.failing_since = None
-        if entry.target:
-            self.state.unpublished.setdefault(entry.target, now)
         self.log("out", entry=entry.name, slot=attempt.slot, id=record.id)
 
     def _build(self) -> None:
@@ -155,9 +152,19 @@ class Run(Frame):
         self._plain(["site"], "site")
 
     def _publish(self) -> None:
-        for target in sorted(self.state.unpublished):
+        known = self.state
+        targets = {entry.target for entry in self.schedule.entries if entry.target}
+        if not targets:
+            return
+        site = hashlib.sha256((self.site / manifest.NAME).read_bytes()).hexdigest()
+        for target in targets:
+            if known.published.get(target) != site:
+                known.unpublished.setdefault(target, self.means.clock.now())
+        self.save()
+        for target in sorted(known.unpublished):
             if self._plain(["publish", target], f"publish {target}"):
-                del self.state.unpublished[target]
+                del known.unpublished[target]
+                known.published[target] = site
                 self.save()
                 self.means.say(f"published to {target}")
 

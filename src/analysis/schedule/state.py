@@ -81,13 +81,15 @@ class State:
 
     run : the last run: id, pid, started, step, ended (None while it goes on, or when it was killed), status
     entries : by name
-    unpublished : targets to which something newer than what they show should go, since when
+    published : target to the digest of the site's manifest that it shows
+    unpublished : targets that show another site than the one that is there, since when
     troubles : by subject, such as "collect hackernews" or "publish public"
     latest : the latest moment any run has seen, to notice a clock that was set back
     """
 
     run: dict[str, Any] = field(default_factory=dict)
     entries: dict[str, Standing] = field(default_factory=dict)
+    published: dict[str, str] = field(default_factory=dict)
     unpublished: dict[str, datetime] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)
     latest: datetime | None = None
@@ -161,6 +163,7 @@ def _state(words: dict[str, Any]) -> State:
             )
             for name, row in words["entries"].items()
         },
+        published=dict(words["published"]),
         unpublished={name: datetime.fromisoformat(since) for name, since in words["unpublished"].items()},
         troubles={
             name: Trouble(datetime.fromisoformat(one["since"]), one["why"], one["command"])
