@@ -14,11 +14,13 @@ import pandas as pd
 import pytest
 from built_site import Built
 
+from analysis.display import text
 from analysis.platforms import cards
 from analysis.reports.results import read_tables
 from analysis.simulate import END, World, world
+from analysis.simulate.behaviour import BEHAVIOURS
 from analysis.simulate.seen import FEWEST
-from analysis.simulate.world import bursts, publication, visits
+from analysis.simulate.world import Visits, bursts, publication, visits
 
 HOUR = pd.Timedelta(hours=1)
 DAYS = 90
@@ -35,15 +37,19 @@ def made() -> World:
 
 
 @cache
-def planted() -> dict[str, np.ndarray]:
-    """content_id to the visits its planted episodes really sent, hour by hour: the world's draw, again."""
+def drawn() -> Visits:
+    """Every visit of the world hour by hour: its own draw, again."""
     rng, hours = np.random.default_rng(0), DAYS * 24
     begin = END - pd.Timedelta(days=DAYS)
     published = publication(rng, len(made().content), hours)
-    drawn = visits(rng, bursts(rng, published, begin, hours), published, begin, hours)
+    return visits(rng, bursts(rng, published, begin, hours), published, begin, hours)
+
+
+def planted() -> dict[str, np.ndarray]:
+    """content_id to the visits its planted episodes really sent, hour by hour."""
     ids = made().content["content_id"].to_numpy()
-    found = {key: np.zeros(hours) for key in ids}
-    for (_, piece, _), counts in drawn.planted.items():
+    found = {key: np.zeros(DAYS * 24) for key in ids}
+    for (_, piece, _), counts in drawn().planted.items():
         found[ids[piece]] = found[ids[piece]] + counts
     return found
 
@@ -177,6 +183,25 @@ def test_counters_stand_where_the_world_left_them(built: Built) -> None:
     assert compared >= 3
     events = made().events.query("content_id == @key and platform == 'hatena'")
     assert float(table.loc["Hatena Bookmark", "value"]) == len(events)
+
+
+def test_what_is_called_dark_social_is_what_was_shared_out_of_sight(built: Built) -> None:
+    table = tables(built, "exposure")["Dark social, content by content"]
+    judged = table[numbers(table["low"]).notna()]
+    pieces = {text(title): number for number, title in enumerate(made().content["title"])}
+    since = (DAYS - 30) * 24
+    inside = []
+    for row in judged.itertuples():
+        piece = pieces[row.content]
+        hidden = sum(
+            float((sent - drawn().seen[source, number])[since:].sum())
+            for (source, number), sent in drawn().sent.items()
+            if number == piece and source in BEHAVIOURS
+        )
+        low, high = (float(value.replace(",", "")) for value in (row.low, row.high))
+        inside.append(low <= hidden <= high)
+    assert len(inside) >= 5
+    assert sum(inside) >= len(inside) - 1  # intervals of 95 %
 
 
 def found_spikes(built: Built) -> pd.DataFrame:
