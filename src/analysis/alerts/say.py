@@ -50,7 +50,7 @@ class Words:
         """What the series counts, on one line."""
         metric = _counted(one)
         title, _ = self.contents.get(one.content_id, ("", ""))
-        of = f'"{title}"' if title else text(one.site, 80)
+        of = f'"{title}"' if title else f"{'what is new on ' if one.new else ''}{text(one.site, 80)}"
         return f"{metric} of {of}" if one.site else f"{metric} on {self.platform(one.platform)} of {of}"
 
     def spike(

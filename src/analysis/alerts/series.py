@@ -13,6 +13,7 @@ from datetime import datetime
 import pandas as pd
 
 from analysis.models.counters import EXPOSURE, headline, is_exposure
+from analysis.models.live import HEAD
 from analysis.platforms import cards
 from analysis.store import Store
 from analysis.traffic.exposure import ALL
@@ -31,7 +32,8 @@ class Watched:
     metric : visits, mentions, ...
     site : whose exposure it is; "" for a platform's own counts
     platform : who counted; "" for a site's exposure
-    content_id : of which content; "" for a whole site
+    content_id : of which content; "" for a whole site, or what is new on it
+    new : what is new on a site: all contents that are too young to know what is usual for them
     bins : start, end, value, observed_at (from when on it was known)
     sources : of a site: platform, content_id, start, end, value, observed_at; else empty
     """
@@ -43,6 +45,7 @@ class Watched:
     content_id: str
     bins: pd.DataFrame
     sources: pd.DataFrame
+    new: bool = False
 
 
 def watched(store: Store, since: datetime, now: datetime) -> list[Watched]:
@@ -69,6 +72,10 @@ def _sites(rows: pd.DataFrame, store: Store) -> list[Watched]:
         if bins.empty:
             continue
         out.append(Watched(f"{metric} {site}", metric, str(site), "", "", bins, sources))
+        new = _new(bins, sources)
+        if len(new):
+            summed = _own(bins, new)
+            out.append(Watched(f"{metric} {site} new", metric, str(site), "", "", summed, new, True))
         ranked = sources.groupby("content_id")["value"].sum().sort_values(ascending=False)
         parts = dict(tuple(sources.groupby("content_id")))
         for content_id in ranked.index[:MOST]:
@@ -113,8 +120,18 @@ def _bins(rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return bins.reset_index(), sources[["platform", "content_id", *key, "value", "observed_at"]]
 
 
+def _new(bins: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
+    """What contents brought while the model that watches them one by one is still silent about them."""
+    born = sources.groupby("content_id")["start"].transform("min")
+    width = (bins["end"] - bins["start"]).median()
+    # what was there when the data begin is of unknown age
+    return sources[
+        (sources["start"] < born + HEAD * width) & (born >= bins["start"].min() + pd.Timedelta(days=1))
+    ]
+
+
 def _own(bins: pd.DataFrame, mine: pd.DataFrame) -> pd.DataFrame:
-    """One content's bins: from its first on, nothing where the site was read and it was not."""
+    """Some contents' bins: from their first on, nothing where the site was read and it was not."""
     values = mine.groupby(["start", "end"])["value"].sum(min_count=1).rename("own")
     own = bins[bins["start"] >= mine["start"].min()].join(values, on=["start", "end"])
     value = own["own"].fillna(0.0).where(own["value"].notna())

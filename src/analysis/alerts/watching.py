@@ -28,7 +28,7 @@ def alerts(store: Store, now: datetime, rules: Rules, period: pd.Timedelta) -> l
     moment = pd.Timestamp(now)
     begin = moment - period
     every = watched(store, (begin - HISTORY).to_pydatetime(), now)
-    sites = [one for one in every if one.site and not one.content_id]
+    sites = [one for one in every if one.site and _wide(one) == 2]
     shares = len(every) + 2 * len(sites)
     rate = rules.false_per_month / max(shares, 1)
     words = say.Words.of(store, every)
@@ -44,7 +44,7 @@ def alerts(store: Store, now: datetime, rules: Rules, period: pd.Timedelta) -> l
 
 
 def _spikes(every: list[Watched], rules: Rules, rate: float, words: say.Words) -> Iterator[Alert]:
-    """Rises of every series; one that a site's total and one of its contents show is told once."""
+    """Rises of every series; what a site's total and one of its contents show is told once."""
     told: list[tuple[Watched, Alert, str]] = []
     for one in every:
         for alert, leader in _rises(one, rules, rate, words):
@@ -53,15 +53,19 @@ def _spikes(every: list[Watched], rules: Rules, rate: float, words: say.Words) -
         # as it stood when the second one fired: nothing that came later decides it
         again = any(
             other.site == one.site
-            and bool(other.content_id) != bool(one.content_id)
-            and (leader or one.content_id) == (led or other.content_id)
-            and (same.at, bool(one.content_id)) < (alert.at, bool(other.content_id))
+            and leader == led
+            and (same.at, _wide(other)) < (alert.at, _wide(one))
             and alert.at - same.at <= rules.rearm
             for other, same, led in told
-            if one.site
+            if one.site and other is not one
         )
         if not again:
             yield alert
+
+
+def _wide(one: Watched) -> int:
+    """How much a series holds: a content, what is new on a site, a site. The narrowest says most."""
+    return 0 if one.content_id else 1 if one.new else 2
 
 
 def _rises(one: Watched, rules: Rules, rate: float, words: say.Words) -> Iterator[tuple[Alert, str]]:
