@@ -19,11 +19,12 @@ from analysis.platforms import cards
 from analysis.reports.results import read_tables
 from analysis.simulate import END, World, world
 from analysis.simulate.behaviour import BEHAVIOURS
+from analysis.simulate.pieces import title
 from analysis.simulate.seen import FEWEST
 from analysis.simulate.world import Visits, bursts, publication, visits
 
 HOUR = pd.Timedelta(hours=1)
-DAYS = 90
+DAYS, PIECES = 90, 30
 SHARES = {"submission", "post", "share", "repost", "status", "bookmark"}
 SPIKE = re.compile(
     r"visits \+([\d,]+) \(\+([\d,]+) to \+([\d,]+)\), "
@@ -41,16 +42,16 @@ def drawn() -> Visits:
     """Every visit of the world hour by hour: its own draw, again."""
     rng, hours = np.random.default_rng(0), DAYS * 24
     begin = END - pd.Timedelta(days=DAYS)
-    published = publication(rng, len(made().content), hours)
+    published = publication(rng, PIECES, hours)
     return visits(rng, bursts(rng, published, begin, hours), published, begin, hours)
 
 
 def planted() -> dict[str, np.ndarray]:
     """content_id to the visits its planted episodes really sent, hour by hour."""
-    ids = made().content["content_id"].to_numpy()
+    ids = made().content.set_index("title")["content_id"]
     found = {key: np.zeros(DAYS * 24) for key in ids}
     for (_, piece, _), counts in drawn().planted.items():
-        found[ids[piece]] = found[ids[piece]] + counts
+        found[ids[title(piece)]] = found[ids[title(piece)]] + counts
     return found
 
 
@@ -188,7 +189,7 @@ def test_counters_stand_where_the_world_left_them(built: Built) -> None:
 def test_what_is_called_dark_social_is_what_was_shared_out_of_sight(built: Built) -> None:
     table = tables(built, "exposure")["Dark social, content by content"]
     judged = table[numbers(table["low"]).notna()]
-    pieces = {text(title): number for number, title in enumerate(made().content["title"])}
+    pieces = {text(title(number)): number for number in range(PIECES)}
     since = (DAYS - 30) * 24
     inside = []
     for row in judged.itertuples():
@@ -242,7 +243,7 @@ def test_what_a_spike_added_is_what_was_planted(built: Built) -> None:
         hours = slice(int((own["onset"] - begin) / HOUR), int((own["end"] - begin) / HOUR))
         # a tail thinner than a twentieth of the peak may be told apart from an ordinary day, or not
         core, whole = planted()[spike.content_id][hours].sum(), own["value"]
-        assert core <= whole
+        assert 0.8 * whole <= core <= whole
         inside.append(spike.low <= whole and spike.high >= core)
         assert 0.9 * core <= spike.excess <= 1.1 * whole, own["note"]
     # intervals of 90 %: of thirteen, four or more misses would happen once in thirty times
@@ -277,8 +278,8 @@ def test_what_could_not_be_known_is_told_from_first_to_last(built: Built) -> Non
 def test_where_rising_items_stand_is_what_was_known_then(built: Built) -> None:
     table = tables(built, "rising")["1"]
     names = {card.title: name for name, card in cards().items()}
-    (title,) = set(table["title"])
-    key = made().content.set_index("title").loc[title, "content_id"]
+    (called,) = set(table["title"])
+    key = made().content.set_index("title").loc[called, "content_id"]
     moment = pd.Timestamp("2018-03-19T12:00", tz="UTC")
     known = {
         name: frame[(frame["content_id"] == key) & (frame["observed_at"] <= moment)]
