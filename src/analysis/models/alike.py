@@ -66,6 +66,35 @@ def alike(metrics: Iterable[tuple[str, str]], cards: Mapping[str, Card], how: Ho
             )
 
 
+def comparable(metrics: Iterable[tuple[str, str]], cards: Mapping[str, Card]) -> pd.DataFrame:
+    """Which of these metrics may be laid beside which: a row a metric.
+
+    Columns: platform, metric, unit, says (the card's definition), adds (whether sums of it mean anything),
+    alike (the others of these it may be put together with; "" where there is none).
+    """
+    wanted = sorted(set(metrics))
+    kinds = {one: _kind(*one, cards) for one in wanted}
+    rows = []
+    for platform, metric in wanted:
+        defined = _defined(platform, metric, cards)
+        like = [one for one in wanted if kinds[one] == kinds[platform, metric] and one != (platform, metric)]
+        rows.append(
+            {
+                "platform": platform,
+                "metric": metric,
+                "unit": defined.unit if defined else metric.replace("_", " "),
+                "says": defined.definition
+                if defined
+                else "counted by the site"
+                if _own(metric)
+                else "no card",
+                "adds": defined.adds if defined else True,
+                "alike": ", ".join(_called(*one, cards) for one in like),
+            }
+        )
+    return pd.DataFrame(rows, columns=["platform", "metric", "unit", "says", "adds", "alike"])
+
+
 def total(rows: pd.DataFrame, by: Sequence[str], cards: Mapping[str, Card] | None = None) -> pd.DataFrame:
     """Values added up within each group, unknown where nothing of it is known.
 
