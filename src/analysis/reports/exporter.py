@@ -32,6 +32,7 @@ CELLS = {
     "time": re.compile(r"\d{4}-\d\d-\d\d(?:[ T][\d:.+]+)?(?: UTC)?"),
     "url": re.compile(r"https?://\S{24,}"),
     "long": re.compile(r".{48,}", re.S),
+    "phrase": re.compile(r"(?=\S+\s+\S+\s+\S).{20,}", re.S),
 }
 VERDICT = re.compile(r'<p class="verdict (\w+)">(.*?)</p>(?:\s*<p>(.*?)</p>)?', re.S)
 
