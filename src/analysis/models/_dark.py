@@ -50,7 +50,6 @@ class Fit:
     alike: np.ndarray
     weights: Weights
     surged: np.ndarray
-    tau2: float
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,13 @@ class Weights:
     v: np.ndarray
     rhythm: np.ndarray
     columns: np.ndarray
-    inverse: np.ndarray
-    ratio: np.ndarray
+    mix: Mixed
     noise: Noise
     courses: list[Course]
-    local: list[np.ndarray]
+    local: tuple[np.ndarray, ...]
+    loose: tuple[np.ndarray, ...]
     known: np.ndarray
-    mu: np.ndarray
+    steady: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -109,16 +108,17 @@ def partial(x: np.ndarray, v: np.ndarray, rhythm: np.ndarray) -> tuple[np.ndarra
     return x - part, part
 
 
-def locally(y: np.ndarray, course: Course) -> np.ndarray:
-    """How stated visits really ran beside the kernel's course: a factor an hour, 1 where there are few."""
+def locally(y: np.ndarray, course: Course) -> tuple[np.ndarray, np.ndarray]:
+    """How stated visits really ran beside the kernel's course: a factor an hour, 1 where there are few;
+    and the relative variance that is left in it."""
     if course.borrowed:
-        return np.ones_like(y)
+        return np.ones_like(y), np.full_like(y, 3 / LOCAL)
     mine = y * course.driven / np.maximum(course.driven + course.background, 1e-12)
     came, meant = mine.copy(), course.driven.copy()
     for shift in (-1, 1):
         came += np.roll(mine, shift, axis=1)
         meant += np.roll(course.driven, shift, axis=1)
-    return (LOCAL + came) / (LOCAL + meant)
+    return (LOCAL + came) / (LOCAL + meant), 3 / (LOCAL + meant)
 
 
 def rhythm_of(y: np.ndarray, level: np.ndarray, use: np.ndarray, begin: int) -> np.ndarray:
@@ -139,54 +139,109 @@ def apportion(
     direct: np.ndarray, known: np.ndarray, begin: int, stated: list[np.ndarray], courses: list[Course]
 ) -> Fit:
     """Fit the direct visits of a site; platforms in the order of ``courses``."""
-    local = [locally(y, course) for y, course in zip(stated, courses, strict=True)]
+    local, loose = zip(*(locally(y, course) for y, course in zip(stated, courses, strict=True)), strict=True)
     columns = np.array([course.driven * f for course, f in zip(courses, local, strict=True)])
-    columns = columns.reshape(len(courses), *direct.shape)
+    count = len(courses)
     rhythm = np.ones(direct.shape[1])
     hours = np.maximum(known.sum(axis=1), 1)
     mu = np.maximum((direct.sum(axis=1) / hours)[:, None] * np.ones_like(direct), 1e-3)
-    use, alpha, ratio, inverse = known.astype(float), 0.0, np.zeros(len(courses)), np.zeros((0, 0))
-    surged = np.zeros_like(known)
-    base = mu
+    base, use, ratio = mu, known.astype(float), np.zeros(count)
+    noise = Noise(0.0, np.zeros(LAGS + 1), np.zeros(LAGS + 1), 0.05)
+    own = np.zeros((len(direct), count))
+    # stated visits that follow no share hide their referrers as often as the others do
+    steady = np.array([0.0 * c.background.sum(axis=1) if not c.driven.any() else c.background.sum(axis=1)
+                       for c in courses]).T  # fmt: skip
+    totals = columns.sum(axis=2).T + steady  # contents x platforms
     for number in range(ROUNDS):
-        v = use / (mu + alpha * mu**2)
-        rest = np.array([partial(x, v, rhythm)[0] for x in columns]).reshape(columns.shape)
-        gram = np.einsum("pit,it,qit->pq", rest, v, columns, optimize=True)
-        gram = (gram + gram.T) / 2
-        inverse = np.linalg.pinv(gram, rcond=1e-10, hermitian=True) if len(gram) else gram
-        pull = np.einsum("pit,it,it->p", rest, v, direct, optimize=True)
-        signed = inverse @ pull
-        ratio = _held(gram, pull)
-        dark = np.tensordot(ratio, columns, 1) if len(columns) else np.zeros_like(direct)
+        # weights from the common ratio: a content's own would weigh down what chance had lifted
+        usual = base + np.tensordot(ratio, columns, 1)
+        v = use / (usual + noise.alpha * usual**2 + sum((ratio[p] * columns[p]) ** 2 * loose[p] for p in range(count)))
+        rest = np.array([partial(x, v, rhythm)[0] for x in columns])
+        gram = np.einsum("pit,it,qit->ipq", rest, v, columns, optimize=True)
+        pull = np.einsum("pit,it,it->ip", rest, v, direct, optimize=True)
+        mix = _mixed((gram + gram.swapaxes(1, 2)) / 2, pull, noise.tau2 * np.maximum(ratio, 0.02) ** 2)
+        ratio, own = mix.ratio, mix.own
+        dark = np.einsum("ip,pit->it", own, columns, optimize=True)
         _, base = partial(direct - dark, v, rhythm)
         floor = 0.05 * ((direct - dark).clip(0) * use).sum(axis=1) / np.maximum(use.sum(axis=1), 1) + 1e-3
         base = np.maximum(base, floor[:, None])
         mu = base + dark
         quiet = known & (dark < 0.05 * base)
-        deviation = np.sqrt(mu + alpha * mu**2)
-        surged = quiet & (direct - mu > 6 * deviation + 2) & (number >= 1)
+        surged = quiet & (direct - mu > 6 * np.sqrt(mu + noise.alpha * mu**2) + 2) & (number >= 1)
         use = (known & ~surged).astype(float)
         calm = quiet & ~surged
         error = np.where(calm, direct - mu, 0.0)
         alpha = max(0.0, float((error**2 - mu * calm).sum() / max((mu**2 * calm).sum(), 1e-9)))
         rhythm = rhythm_of(direct, base / rhythm, calm.astype(float), begin)
-    own, across = _correlation(error, calm, mu + alpha * mu**2)
-    rough = Noise(alpha, own, across, 0.0)
-    tau2 = _scatter(direct - mu, use, mu, ratio, courses, local, known, rough)
-    noise = Noise(alpha, own, across, tau2)
-    weights = Weights(direct, v, rhythm, rest, inverse, ratio, noise, courses, local, known, mu)
-    totals = (columns * known).sum(axis=(1, 2))
-    error_of = np.zeros(len(courses))
-    every = np.zeros_like(direct)
-    for p in range(len(courses)):
-        w = totals[p] * np.tensordot(inverse[p], rest, 1) * v
+        tau2 = _scatter(mix, gram, pull)
+        noise = Noise(alpha, *_correlation(error, calm, mu + alpha * mu**2), tau2)
+    weights = Weights(direct, v, rhythm, rest, mix, noise, courses, local, loose, known, steady)
+    error_of, signed = np.zeros(count), np.zeros(count)
+    every, whole = np.zeros_like(direct), 0.0
+    for p in range(count):
+        w = np.einsum("iq,qit->it", mix.reading(p, totals[:, p]), rest, optimize=True) * v
+        signed[p] = float((w * direct).sum())
         every += w
-        error_of[p] = np.sqrt(_variance(w, weights, base, np.arange(len(courses)) == p))
-    whole = np.sqrt(_variance(every, weights, base, np.ones(len(courses), bool)))
-    size = np.sqrt(np.maximum(np.diag(gram), 1e-12)) if len(gram) else np.zeros(0)
-    parts = [ratio[p] * columns[p] for p in range(len(courses))]
-    return Fit(base, parts, ratio * totals, signed * totals, error_of, float(whole),
-               gram / np.outer(size, size) if len(gram) else gram, weights, surged, tau2)  # fmt: skip
+        error_of[p] = np.sqrt(_variance(w, weights, base, np.arange(count) == p))
+    if count:
+        whole = float(np.sqrt(_variance(every, weights, base, np.ones(count, bool))))
+    overall = gram.sum(axis=0)
+    size = np.sqrt(np.maximum(np.diag(overall), 1e-12))
+    parts = [own[:, p][:, None] * (columns[p] + courses[p].background) for p in range(count)]
+    base = base - np.sum([own[:, p][:, None] * courses[p].background for p in range(count)], axis=0)
+    return Fit(base, parts, np.array([part.sum() for part in parts]), signed, error_of, whole,
+               overall / np.outer(size, size), weights, surged)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Ratios that differ between contents: own_i = ratio + a deviation of variance d, by best prediction.
+
+    ratio : a platform's, held at 0 or more; own : contents x platforms, likewise
+    keep : (1 + G d)^-1 a content; gather : inverse of the sum of keep G; pulled : keep's complement
+    """
+
+    ratio: np.ndarray
+    own: np.ndarray
+    d: np.ndarray
+    gram: np.ndarray
+    keep: np.ndarray
+    inverse: np.ndarray
+
+    def reading(self, p: int, totals: np.ndarray) -> np.ndarray:
+        """Contents x platforms: how platform p's total is read off each content's pull."""
+        left = np.eye(len(self.d))[p] - self.d[p] * np.einsum("iq,iqr->ir", self.keep[:, p, :], self.gram)
+        spread = np.einsum("i,ir->r", totals, left) @ self.inverse
+        out = np.einsum("r,irq->iq", spread, self.keep)
+        return np.asarray(out + (totals * self.d[p])[:, None] * self.keep[:, p, :])
+
+
+def _mixed(gram: np.ndarray, pull: np.ndarray, d: np.ndarray) -> Mixed:
+    keep = np.linalg.inv(np.eye(len(d)) + gram * d[None, None, :])
+    whole = np.einsum("ipq,iqr->pr", keep, gram)
+    whole = (whole + whole.T) / 2
+    inverse = np.linalg.pinv(whole, rcond=1e-10, hermitian=True)
+    ratio = _held(whole, np.einsum("ipq,iq->p", keep, pull))
+    left = pull - np.einsum("ipq,q->ip", gram, ratio)
+    own = ratio + d * np.einsum("ipq,iq->ip", keep, left)
+    return Mixed(ratio, np.maximum(own, 0.0), d, gram, keep, inverse)
+
+
+def _scatter(mix: Mixed, gram: np.ndarray, pull: np.ndarray) -> float:
+    """How the ratio of dark to stated visits differs between contents: its relative variance, by moments."""
+    left = pull - np.einsum("ipq,q->ip", gram, mix.ratio)
+    noise = np.einsum("ipp->ip", gram)
+    lever = (np.einsum("ipq,q->ipq", gram, mix.ratio) ** 2).sum(axis=2)
+    use = (noise > 1e-9) & (lever > 1e-9) & (mix.ratio > 0)
+    s, v, h = left[use] ** 2, noise[use], lever[use]
+    if len(s) < 5:
+        return 0.1
+    free = len(s) / max(len(s) - int((mix.ratio > 0).sum()), 1)
+    tau2 = mix.d.max() * 0 + 0.05
+    for _ in range(20):
+        w = h / np.maximum(v + h * tau2, 1e-9) ** 2
+        tau2 = float(np.clip((w * (free * s - v)).sum() / max((w * h).sum(), 1e-12), 0.0, 4.0))
+    return tau2
 
 
 def _held(gram: np.ndarray, pull: np.ndarray) -> np.ndarray:
@@ -237,32 +292,6 @@ def _sums(field: np.ndarray, course: Course) -> np.ndarray:
     return _clusters(np.ascontiguousarray(field), course.content, course.hour, course.size, course.kernel)
 
 
-def _scatter(error: np.ndarray, use: np.ndarray, mu: np.ndarray, ratio: np.ndarray, courses: list[Course],
-             local: list[np.ndarray], known: np.ndarray, noise: Noise) -> float:  # fmt: skip
-    """How the ratio of dark to stated visits differs between shares: its relative variance, by moments."""
-    square, own, lever, doubts = [], [], [], []
-    for p, course in enumerate(courses):
-        if course.borrowed or ratio[p] <= 0 or not len(course.size):
-            continue
-        share = ratio[p] * local[p] * known * use / mu
-        moved = _sums(share * error, course)
-        column = ratio[p] * course.driven * local[p]
-        variance = _sums(share * (column / mu) * (mu + noise.alpha * mu**2), course)
-        reach = _sums(share * column, course)
-        square.append(moved**2)
-        own.append(variance)
-        lever.append(reach**2)
-        doubts.append(course.doubt)
-    if not square:
-        return 0.0
-    s, v, h, d = (np.concatenate(x) for x in (square, own, lever, doubts))
-    tau2 = 0.05
-    for _ in range(8):
-        w = 1 / np.maximum(v + h * (tau2 + d), 1e-9) ** 2
-        tau2 = max(0.0, float((w * h * (s - v - h * d)).sum() / max((w * h * h).sum(), 1e-12)))
-    return min(tau2, 4.0)
-
-
 def _variance(w: np.ndarray, weights: Weights, base: np.ndarray, mine: np.ndarray) -> float:
     """Variance of estimate minus truth for the reading weights w; ``mine``: platforms whose visits are meant."""
     noise = weights.noise
@@ -277,23 +306,32 @@ def _variance(w: np.ndarray, weights: Weights, base: np.ndarray, mine: np.ndarra
     total = max(total, float((spread**2).sum()))
     for q, course in enumerate(weights.courses):
         off = (w - mine[q]) * weights.known
-        if weights.ratio[q] > 0:
-            field = weights.ratio[q] * weights.local[q]
-            total += float((off**2 * field * course.driven).sum())
+        if weights.mix.ratio[q] > 0:
+            field = weights.mix.own[:, q][:, None] * weights.local[q] * course.beat
+            column = weights.mix.own[:, q][:, None] * weights.local[q] * course.driven
+            total += float((off**2 * column).sum())
             moved = _sums(off * field, course)
-            total += float((moved**2 * (noise.tau2 + course.doubt)).sum())
+            total += float((moved**2 * course.doubt).sum())
+            steady = mine[q] * weights.mix.own[:, q] * weights.steady[:, q]
+            together = np.bincount(course.content, moved, len(steady)) - steady
+            total += noise.tau2 * float((together**2).sum()) + float(steady.sum())
+            total += float((off**2 * column**2 * weights.loose[q]).sum())
     return total
 
 
 def placebo(column: np.ndarray, weights: Weights, base: np.ndarray) -> float:
     """The deviate of a column that should bring nothing: its coefficient over its standard error."""
     rest, _ = partial(column, weights.v, weights.rhythm)
-    if len(weights.columns):
-        pull = np.einsum("pit,it,it->p", weights.columns, weights.v, rest, optimize=True)
-        rest = rest - np.tensordot(weights.inverse @ pull, weights.columns, 1)
-    size = float((rest * weights.v * rest).sum())
+    mix = weights.mix
+    pull = np.einsum("pit,it,it->ip", weights.columns, weights.v, column, optimize=True)
+    size = float((rest * weights.v * column).sum())
+    # out with what the platforms explain of it, in each content and over all
+    fixed = mix.inverse @ np.einsum("ipq,iq->p", mix.keep, pull)
+    left = pull - np.einsum("ipq,q->ip", mix.gram, fixed)
+    own = fixed + mix.d * np.einsum("ipq,iq->ip", mix.keep, left)
+    size -= float((own * pull).sum())
     if size <= 1e-9:
         return 0.0
-    w = rest * weights.v / size
+    w = (rest - np.einsum("ip,pit->it", own, weights.columns, optimize=True)) * weights.v / size
     value = float((w * weights.y).sum())
     return value / np.sqrt(max(_variance(w, weights, base, np.zeros(len(weights.courses), bool)), 1e-12))

@@ -206,7 +206,7 @@ def _courses(site: Site) -> list[Course]:
     for one in site.platforms:
         y, shares = site.stated.get(one, nothing), site.shares.get(one, none)
         if y.sum() >= LEAST_STATED:
-            course = _kernel.learn(y, site.known, shares.content, shares.hour, shares.count, _kernel.TYPICAL)
+            course = _kernel.learn(y, site.known, shares.content, shares.hour, shares.count)
             if course.driven.sum() >= LEAST_STATED:
                 learnt[one] = course
     weights = [np.sqrt(course.driven.sum()) for course in learnt.values()]
@@ -221,8 +221,7 @@ def _courses(site: Site) -> list[Course]:
         stated = float(site.stated.get(one, nothing).sum())
         out.append(
             learnt.get(one)
-            or _kernel.borrowed(
-                nothing.shape, site.known, shares.content, shares.hour, shares.count, usual, stated
+            or _kernel.borrowed(site.known, shares.content, shares.hour, shares.count, usual, stated
             )
         )
     return out
@@ -253,7 +252,7 @@ def _placebos(
             page, hour = np.nonzero(site.known)
             at = rng.integers(0, len(page), max(len(like.size), 3))
             size = rng.choice(like.size, len(at))
-            made = _kernel.spread(site.known.shape, page[at], hour[at], size, like.kernel, site.known)
+            made = _kernel.spread(page[at], hour[at], size, like.kernel, site.known * like.beat)
             rows.append(("platforms", number, _dark.placebo(made, fit.weights, fit.base)))
     table = pd.DataFrame(rows, columns=["kind", "number", "deviate"])
     table["excludes"] = table["deviate"].abs() > z
