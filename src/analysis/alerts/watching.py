@@ -1,8 +1,8 @@
 """Watching: what of the store's series is out of the ordinary, as the models judge them.
 
 Each series is judged by its past alone, so what fired at a moment is the same whether it is asked then or
-later: a replay of the past is one pass over it. The rate of false alarms that is accepted in all is shared
-evenly among everything that is looked at.
+later: a replay of the past is one pass over it. The rate of false alarms that is accepted in all is shared:
+half by what is looked for in whole sites, half by every content and every platform's own counts.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ def alerts(store: Store, now: datetime, rules: Rules, period: pd.Timedelta) -> l
     begin = moment - period
     every = watched(store, (begin - HISTORY).to_pydatetime(), now)
     sites = [one for one in every if one.site and _wide(one) == 2]
-    shares = len(every) + 2 * len(sites)
-    rate = rules.false_per_month / max(shares, 1)
+    # A site and what is new on it are few and matter most: half is theirs, half everything else's.
+    wide = 4 * len(sites)
+    rate = rules.false_per_month / max(wide, 1) / 2
+    narrow = rules.false_per_month / max(len(every) - wide // 2, 1) / (2 if wide else 1)
     words = say.Words.of(store, every)
-    found = list(_spikes(every, rules, rate, words))
+    found = list(_spikes(every, rules, (narrow, rate, rate), words))
     for site in sites:
         found += [
             *_drops(site, rules, rate, words),
@@ -43,11 +45,13 @@ def alerts(store: Store, now: datetime, rules: Rules, period: pd.Timedelta) -> l
     return sorted(found, key=lambda one: (one.at, one.key))
 
 
-def _spikes(every: list[Watched], rules: Rules, rate: float, words: say.Words) -> Iterator[Alert]:
+def _spikes(
+    every: list[Watched], rules: Rules, rates: tuple[float, ...], words: say.Words
+) -> Iterator[Alert]:
     """Rises of every series; what a site's total and one of its contents show is told once."""
     told: list[tuple[Watched, Alert, str]] = []
     for one in every:
-        for alert, leader in _rises(one, rules, rate, words):
+        for alert, leader in _rises(one, rules, rates[_wide(one)], words):
             told.append((one, alert, leader))
     for one, alert, leader in told:
         # as it stood when the second one fired: nothing that came later decides it
