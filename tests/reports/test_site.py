@@ -95,6 +95,17 @@ def test_a_page_knows_when_it_should_be_renewed_and_that_an_attempt_failed(site:
     assert clock(site, later)["renew_by"] == "2026-01-10T00:00:00+00:00"
 
 
+def test_a_failed_run_leads_to_its_notebook_as_far_as_it_came(site: Site) -> None:
+    record = replace(BASE, id="overview-failed", status="failed", error=FAILED)
+    for name in ("notebook.ipynb", ""):
+        staged = site.stage(record.id)
+        if name:
+            (staged / name).write_text("{}")
+        site.publish(record, staged)
+        page = (site.runs / record.id / "index.html").read_text()
+        assert ("as far as it came" in page) == bool(name)
+
+
 def test_a_success_replaces_the_failure_of_the_same_inputs_and_never_the_other_way(site: Site) -> None:
     publish(site, 1, status="failed", error=FAILED, id="overview-000000000001-failed")
     publish(site, 1)

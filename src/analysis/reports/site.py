@@ -121,6 +121,7 @@ class Site:
         """Put a staged run in its place, then bring the pages over all runs up to date."""
         with self.locked():
             if record.status == "failed":
+                record = replace(record, files=_files(staged))  # the page says which there are
                 write(
                     staged / "index.html", index.render("failed.html.j2", self._look, "../../", record=record)
                 )
