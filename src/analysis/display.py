@@ -17,6 +17,12 @@ RESULT = "application/vnd.virality.result+json"
 CONTENTS = "application/vnd.virality.contents+json"
 LONGEST = 200
 NUMBER = ' class="number"'
+# JupyterLab typesets $...$ in any output: two prices in a title would vanish, and \href make a link of them.
+AS_IT_IS = "mathjax_ignore"
+# The same for frames that analysts show by themselves, and for what a Styler shows of a cell.
+pd.options.display.html.use_mathjax = False
+pd.options.styler.html.mathjax = False
+pd.options.styler.format.escape = "html"
 
 
 def text(value: Any) -> str:
@@ -58,7 +64,7 @@ def table_html(frame: pd.DataFrame, caption: str = "") -> str:
         )
         rows.append(f"<tr>{''.join(cells)}</tr>")
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f'<table class="data">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    return f'<table class="data {AS_IT_IS}">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,9 @@ class About:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         listed = "".join(f"<li>{escape(c['title'] or c['url'])}</li>" for c in self.contents)
+        words = "Speaks of:" if listed else "Speaks of no content."
         return {
-            "text/html": f"<p>Speaks of:</p><ul>{listed}</ul>" if listed else "<p>Speaks of no content.</p>",
+            "text/html": f'<div class="{AS_IT_IS}"><p>{words}</p>{listed and f"<ul>{listed}</ul>"}</div>',
             "text/plain": repr(self),
             CONTENTS: self.contents,
         }
@@ -100,7 +107,7 @@ def about(contents: pd.DataFrame) -> About:
 def say(*sentences: str) -> Shown:
     """Computed sentences as a paragraph."""
     words = " ".join(sentence.strip() for sentence in sentences if sentence.strip())
-    return Shown(f"<p>{escape(words)}</p>", words)
+    return Shown(f'<div class="{AS_IT_IS}"><p>{escape(words)}</p></div>', words)
 
 
 def show(frame: pd.DataFrame, caption: str = "") -> Shown:

@@ -7,7 +7,7 @@ from html import escape
 
 import pandas as pd
 
-from analysis.display import table_html
+from analysis.display import AS_IT_IS, table_html
 
 ANSWERS = {True: "passed", False: "failed", None: "cannot say"}
 
@@ -24,7 +24,7 @@ class Check:
     def _repr_html_(self) -> str:
         body = table_html(self.table) if len(self.table) else ""
         return (
-            f'<div class="check {ANSWERS[self.passed].replace(" ", "-")}">'
+            f'<div class="check {ANSWERS[self.passed].replace(" ", "-")} {AS_IT_IS}">'
             f"<strong>{escape(self.name)}: {ANSWERS[self.passed]}.</strong> "
             f"{escape(self.sentence)}{body}</div>"
         )
