@@ -187,7 +187,7 @@ class Forecasts:
     yardstick: float | None
     yardstick_q10: float | None
     yardstick_q90: float | None
-    basis: Annotated[str, OneOf(("learned", "typical", "pooled"))]
+    basis: Annotated[str, OneOf(("learned", "cascades", "typical", "pooled"))]
 
 
 @dataclass(frozen=True)

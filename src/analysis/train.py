@@ -22,12 +22,14 @@ from analysis.models import growth
 from analysis.models.forecast import Model
 from analysis.models.forecast import train as learn
 from analysis.models.outlook import follow
+from analysis.models.pooled import Past
 from analysis.models.trees import Trees
 from analysis.platforms import cards
 from analysis.store import Store
 
-FORMAT = 1
+FORMAT = 2
 FOLDER = "models"
+PAST = ("weights", "mean", "sd", "scores")
 
 
 def train(
@@ -91,6 +93,8 @@ def load(store: Store, as_of: pd.Timestamp | None = None) -> dict[str, Model]:
     limit = pd.Timestamp.max.tz_localize("UTC") if as_of is None else pd.Timestamp(as_of)
     for path in sorted((store.path / FOLDER).glob("*.npz")):
         model = _read(path)
+        if model is None:
+            continue
         until = pd.Timestamp(model.trained["until"])
         have = found.get(model.platform)
         if until <= limit and (have is None or pd.Timestamp(have.trained["until"]) <= until):
@@ -105,6 +109,9 @@ def told(done: dict[str, tuple[Model, Path]]) -> str:
         horizons = ", ".join(model.heads)
         if horizons:
             basis = f"learned for {horizons} from {model.trained['rows']:,} moments"
+        elif model.pasts:
+            ages = f"{model.pasts[0].age / 3600:.3g} to {model.pasts[-1].age / 3600:.3g} hours"
+            basis = f"too few settled items to learn more from: past cascades stand in at {ages}"
         elif len(model.growth):
             basis = "too few settled items to learn from: the platform's usual growth stands in"
         else:
@@ -117,6 +124,7 @@ def _arrays(model: Model) -> dict[str, np.ndarray]:
     said: dict[str, Any] = {
         "format": FORMAT, "platform": model.platform, "metric": model.metric,
         "names": list(model.names), "trained": model.trained, "heads": [],
+        "pasts": [[past.age, past.name] for past in model.pasts],
     }  # fmt: skip
     out: dict[str, np.ndarray] = {}
     for name in ("growth", "pooled", "margins"):
@@ -129,11 +137,14 @@ def _arrays(model: Model) -> dict[str, np.ndarray]:
         for level, trees in levels.items():
             said["heads"].append([horizon, level])
             out |= {f"head/{horizon}/{level}/{key}": array for key, array in trees.arrays().items()}
+    for k, past in enumerate(model.pasts):
+        out |= {f"past/{k}/{name}": getattr(past, name) for name in PAST}
     out["said"] = np.array(json.dumps(said))
     return out
 
 
-def _read(path: Path) -> Model:
+def _read(path: Path) -> Model | None:
+    """The model in a file; None for one an earlier version of this package wrote, which is trained again."""
     try:
         with np.load(path, allow_pickle=False) as packed:
             arrays = {name: packed[name] for name in packed.files}
@@ -141,9 +152,7 @@ def _read(path: Path) -> Model:
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise UserError(f"{path} is no model file ({error}): delete it and run virality train") from error
     if said.get("format") != FORMAT:
-        raise UserError(
-            f"{path} has format {said.get('format')}, expected {FORMAT}: run virality train again"
-        )
+        return None
     tables = {}
     for name in ("growth", "pooled", "margins"):
         table = pd.DataFrame(arrays[f"{name}/numbers"], columns=said[name])
@@ -154,7 +163,11 @@ def _read(path: Path) -> Model:
         place = f"head/{horizon}/{level}/"
         parts = {key.removeprefix(place): value for key, value in arrays.items() if key.startswith(place)}
         heads.setdefault(horizon, {})[level] = Trees.of(parts)
+    pasts = tuple(
+        Past(age=age, name=name, **{part: arrays[f"past/{k}/{part}"] for part in PAST})
+        for k, (age, name) in enumerate(said["pasts"])
+    )
     return Model(
         said["platform"], said["metric"], tables["growth"], tables["pooled"], tuple(said["names"]), heads,
-        tables["margins"], said["trained"],
+        tables["margins"], pasts, said["trained"],
     )  # fmt: skip

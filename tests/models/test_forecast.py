@@ -70,8 +70,15 @@ def features_at(frame: pd.DataFrame, as_of: pd.Timestamp, leak: bool = False) ->
     return np.column_stack([made, tracks.value[tracks.end[item] - 1]]) if leak else made
 
 
-def test_a_planted_leak_is_caught(readings):
+@pytest.mark.parametrize("ranked", [False, True])
+def test_a_planted_leak_is_caught(readings, ranked):
     small = readings[readings["item_id"] < "i00060"]
+    if ranked:  # a page: all items read at one moment, and where each stood
+        points = small[small["metric"] == "points"].assign(
+            observed_at=lambda rows: rows["observed_at"].dt.floor("30min")
+        )
+        places = points.groupby("observed_at")["value"].rank(method="first", ascending=False)
+        small = pd.concat([points, points.assign(metric="rank", value=places)], ignore_index=True)
     as_of = START + pd.Timedelta("30h")
     assert no_leak(lambda frame: features_at(frame, as_of), small, as_of).passed is True
     assert no_leak(lambda frame: features_at(frame, as_of, leak=True), small, as_of).passed is False
@@ -120,6 +127,9 @@ def test_a_model_kept_in_a_file_forecasts_the_same(readings, model, tmp_path):
 def test_a_file_that_is_no_model_is_refused_and_never_unpickled(tmp_path):
     store = Store.open(tmp_path / "store")
     (store.path / "models").mkdir(parents=True)
+    older = store.path / "models" / "x.points.0-a.npz"
+    np.savez(older, said=np.array('{"format": 1}'))
+    assert training.load(store) == {}  # another version's: it is trained again
     evil = store.path / "models" / "x.points.1-a.npz"
     np.savez(evil, said=np.array([{"a": 1}], dtype=object))
     with pytest.raises(UserError, match="no model file"):
@@ -157,7 +167,10 @@ def test_rising_items_are_forecast_and_nothing_is_said_where_nothing_rises(readi
     result = outlook.rising(followed, {"made": model}, moment)
     assert result.verdict == "found"
     assert model.name in result.model
-    assert result.table[["q10", "forecast", "q90"]].notna().all(axis=None)
+    assert len(result.table) == result.extra["forecasts"]["item_id"].nunique()
+    assert result.table["in the end"].str.fullmatch(r"[\d,]+ \([\d,]+–[\d,]+\)").all()
+    made = result.extra["forecasts"]
+    assert made[["q10", "forecast", "q90"]].notna().all(axis=None)
     conform(result.extra["forecasts"], FORECASTS)
     untrained = outlook.rising(followed, {}, moment)
     assert (untrained.verdict, untrained.reason) == (
@@ -187,13 +200,18 @@ def test_training_from_a_store_and_drawing_what_it_says(readings, tmp_path):
     titles = pd.Series({"c": "<b>bold</b>"})
     result = outlook.rising(followed, models, moment, titles)
     assert set(result.table["basis"]) <= {"typical", "pooled"}
-    assert store.append(FORECASTS, result.extra["forecasts"]).new == len(result.table)
+    assert store.append(FORECASTS, result.extra["forecasts"]).new == len(result.extra["forecasts"])
     figure = charts.outlook(result, {"c": "&lt;b&gt;bold&lt;/b&gt;"}, "2x")
     assert {trace.type for trace in figure.data} == {"scatter"}
     assert "80 % interval" in figure.layout.meta["description"]
     later = outlook.follow(empty[0], store.read("readings"), empty[1], cards())
     judged = ledger.score(store.read(FORECASTS), later, few["observed_at"].max() + pd.Timedelta("3D"))
     assert judged.verdict == "found"
+    beside = ledger.beside(result, judged).table["earlier error"]
+    assert beside.str.contains("classical").any()
+    assert set(
+        ledger.beside(result, ledger.score(store.read(FORECASTS), {}, moment)).table["earlier error"]
+    ) == {ledger.NONE}
     assert "Median error" in charts.record(judged).layout.meta["description"]
     nothing = outlook.rising({}, models, moment)
     assert "No item has a forecast" in charts.outlook(nothing, {}).layout.meta["description"]

@@ -53,7 +53,7 @@ def test_matured_forecasts_are_judged_beside_the_yardstick():
     assert judged["error"].tolist() == pytest.approx([0.5, 0.1, 3.0])
     assert judged.loc[("a", "2x"), "yardstick_error"] == pytest.approx(1.5)
     assert judged["covered"].tolist() == [1, 0, 1]
-    assert result.table["truth_zero"].sum() == 1
+    assert result.extra["parts"]["truth_zero"].sum() == 1
     assert result.extra["weekly"]["judged"].sum() == 3
 
 

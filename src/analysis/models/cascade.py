@@ -16,8 +16,12 @@ Kolmogorov-Smirnov test comes with every fit of events, the Pearson dispersion w
 
 Assumptions. One constant outside rate; no change of behaviour within the window.
 
+A memory longer than what was watched cannot be told from a trend, nor its ratio: the mean delay is at most
+the time watched, and a power law of which less than half lies within it is left out.
+
 Abstains with fewer than 10 acts (or 10 bins with a count), and gives no number where the branching ratio
-may be 1 or more: "supercritical: no finite forecast".
+may be 1 or more ("supercritical: no finite forecast" where its best value is). Above 5 only that it grows
+can be said, and the ratio is missing.
 
 Sources. A. Hawkes 1971; Y. Ogata 1988; S. Mishra et al., CIKM 2016, equation 7 (final size); M. Kirchner,
 Quantitative Finance 17, 2017 (binned counts).
@@ -35,7 +39,11 @@ from analysis.checks.check import Check
 from analysis.models import hawkes
 from analysis.models.result import Result
 
-VERSION = "cascade 1.0"
+VERSION = "cascade 1.1"
+SUPERCRITICAL = "supercritical: no finite forecast"
+MAYBE = "the ratio may be 1 or more: no finite forecast"
+UNTOLD = 5.0
+"""Above this a ratio and its memory cannot be told apart."""
 POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 COLUMNS = [
     "acts", "branching_ratio", "ratio_low", "ratio_high", "from_outside_per_hour", "share_from_outside",
@@ -84,13 +92,14 @@ def fit(
         return _abstain("all acts carry the same moment", parameters)
     weights = _weights(events["audience"].to_numpy(float))
     tried = [
-        (hawkes.fit(times, until, kernel, weight, 1, immigrants, interval=False), power, weight)
+        (hawkes.fit(times, until, kernel, weight, 1, immigrants, False, 1 / until), power, weight)
         for kernel in kernels
         for power, weight in weights
     ]
     free = {"exponential": 1, "power": 2}
-    best, power, weight = max(tried, key=lambda one: one[0].loglik - free[one[0].kernel])
-    best = hawkes.fit(times, until, best.kernel, weight, 1, immigrants)
+    seen = [one for one in tried if one[0].reach(np.array([until]))[0] > 0.5] or tried
+    best, power, weight = max(seen, key=lambda one: one[0].loglik - free[one[0].kernel])
+    best = hawkes.fit(times, until, best.kernel, weight, 1, immigrants, slowest=1 / until)
     waiting = best.eta * float(weight @ (1 - best.reach(until - times)))
     points = _final(len(times), waiting, best.eta, best.low, best.high, seed)
     grid: np.ndarray = np.geomspace(1e-5, 1e5, 2000)
@@ -139,7 +148,7 @@ def fit_counts(counts: np.ndarray, bin_hours: float, seed: int = 0) -> Result:
         starts = (
             [start] if start is not None else [np.log([0.5 * rate, 0.5, s / bin_hours]) for s in (0.1, 1.0)]
         )
-        limit: list[Any] = [(-40, 40), (-10, 1.5), (np.log(1e-4 / bin_hours), np.log(20 / bin_hours))]
+        limit: list[Any] = [(-40, 40), (-10, 1.5), (-np.log(len(counts) * bin_hours), np.log(20 / bin_hours))]
         if eta is not None:
             limit[1] = (np.log(eta), np.log(eta))
         runs = [
@@ -238,14 +247,18 @@ def _result(
 ) -> Result:
     table = pd.DataFrame([row], columns=COLUMNS)
     one = table.iloc[0]
+    if one["branching_ratio"] > UNTOLD:
+        table[COLUMNS[1:]] = np.nan
+        told = f"It grows faster and faster ({SUPERCRITICAL}); how many acts one sets off cannot be told yet."
+        return Result(table, "found", SUPERCRITICAL, told, checks, f"{VERSION} ({kernel})", parameters, extra)
     told = (
         f"One act set off {one['branching_ratio']:.2f} further ones (95 %: {one['ratio_low']:.2f} to "
         f"{one['ratio_high']:.2f}), half of them within {one['memory_hours']:.3g} hours; "
         f"{one['share_from_outside']:.0%} of the acts came from outside."
     )
     if np.isnan(one["forecast"]):
-        reason = "supercritical: no finite forecast"
-        told += f" The ratio may be 1 or more, {reason}."
+        reason = SUPERCRITICAL if one["branching_ratio"] >= 1 else MAYBE
+        told += f" By its own evidence no end can be named ({reason})."
     else:
         reason = ""
         told += (

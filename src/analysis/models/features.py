@@ -5,8 +5,8 @@ at the same look say about how much further it will go?
 
 Formula. Of the looks at or before the moment: size, growth and speed over fixed and age-long spans,
 acceleration; each further metric's level, change and ratio to the counter; age since it was made;
-hour and weekday in UTC; its order by size, speed and the published Hacker News rule
-(points / (age + 2 h)^1.8) among everything read at that same look.
+hour and weekday in UTC; its standing among everything read at that same look (``page``). Of dated acts
+also what SEISMIC reads from them: infectiousness, and the acts it still expects.
 
 Abstains. A feature that cannot be known is missing, never 0.
 """
@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.models import pooled, seismic
+from analysis.models.page import page
 from analysis.models.tracks import Tracks
 
 SPANS = (1800.0, 3600.0, 7200.0, 14400.0)
@@ -61,36 +63,26 @@ def features(tracks: Tracks, item: np.ndarray, when: np.ndarray) -> tuple[np.nda
         for s in SPANS[1:]:
             back = np.maximum(tracks.index(item, np.maximum(now - s, first)), start)
             columns[f"{name} change {s / 60:.0f} min"] = series[i] - series[back]
-    for name, series in _orders(tracks).items():
-        columns[name] = series[i]
-    if "rank" in tracks.others:
-        columns["order rule to rank"] = columns["order rule"] - columns["rank"]
+    # a page's looks share a moment, so whole moments are taken: those of these items' lives
+    lives = (tracks.at >= first.min(initial=np.inf)) & (tracks.at <= now.max(initial=-np.inf))
+    looks = np.flatnonzero(lives)
+    for name, series in page(tracks, looks).items():
+        columns[name] = series[np.searchsorted(looks, i)]
+    if tracks.shape == "events":
+        columns |= _contagion(tracks, item, when)
     out = np.column_stack(list(columns.values()))
     out[~seen] = np.nan
     return out, list(columns)
 
 
-def _orders(tracks: Tracks) -> dict[str, np.ndarray]:
-    """Each look's place among all items looked at in that very moment, 1 the largest; missing when alone."""
-    at, item = tracks.at, tracks.item
-    first = tracks.first[item]
-    i = np.arange(len(at))
-    speed = (tracks.value - tracks.between(item, np.maximum(at - 3600, first), i)) / np.maximum(
-        np.minimum(at - first, 3600), 1.0
-    )
-    born = np.where(np.isnan(tracks.born), tracks.first, tracks.born)[item]
-    rule = np.maximum(tracks.value - 1, 0.1) ** 0.8 / ((at - born) / 3600 + 2) ** 1.8
-    moments, group, sizes = np.unique(at, return_inverse=True, return_counts=True)
-    opens = np.r_[0, np.cumsum(sizes)[:-1]]
-    alone = sizes[group] < 2
-    total = np.bincount(group, weights=speed, minlength=len(moments))
-    out = {
-        "order share": np.where(
-            alone | (total[group] <= 0), np.nan, speed / np.where(total > 0, total, 1)[group]
-        )
-    }
-    for name, by in (("order size", tracks.value), ("order speed", speed), ("order rule", rule)):
-        rank = np.empty(len(at))
-        rank[np.lexsort((-by, group))] = np.arange(len(at))
-        out[name] = np.where(alone, np.nan, rank - opens[group] + 1.0)
-    return out
+def _contagion(tracks: Tracks, item: np.ndarray, when: np.ndarray) -> dict[str, np.ndarray]:
+    """SEISMIC's infectiousness and expected rest (logs) of each item's acts up to the moment."""
+    out = np.full((2, len(item)), np.nan)
+    whole = {k: pooled.of_track(tracks, k) for k in np.unique(item)}
+    age = when - tracks.first[item]
+    for row in np.flatnonzero(age > 0):
+        cascade = whole[item[row]]
+        pull = seismic.infectiousness(cascade.times, cascade.followers, age[row])
+        waiting = seismic.not_yet(cascade.times, cascade.followers, age[row])[1]
+        out[:, row] = np.log(pull + 1e-9), np.log1p(pull * waiting)
+    return {"infectiousness": out[0], "still expected": out[1]}

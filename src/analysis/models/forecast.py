@@ -11,9 +11,10 @@ items lies beyond it (conformalized quantile regression, Mondrian), and the medi
 single number ("forecast") is the level of the distribution, at or somewhat below its median, that had
 the smallest median absolute percentage error there: skewed growth makes it differ from the median.
 
-With fewer than 300 settled items on a platform its own growth factors stand in ("typical"), with fewer
-than 10 those of all platforms pooled ("pooled", wider). The classical extrapolation (growth.py) always
-stands beside as the yardstick.
+With fewer than 300 settled items on a platform, dated acts are forecast in the end like its past
+cascades (pooled.py, "cascades": 20 at that age are enough); for the rest its own growth factors stand in
+("typical"), with fewer than 10 items those of all platforms pooled ("pooled", wider). The classical
+extrapolation (growth.py) always stands beside as the yardstick.
 
 Assumptions. The near future of a platform is like its newest past. An item is forecast while it is
 followed. Coverage holds on average over items of a kind, not for each.
@@ -34,17 +35,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.models import growth
+from analysis.models import growth, pooled
 from analysis.models.features import features
 from analysis.models.tracks import HORIZONS, Tracks
 from analysis.models.trees import Trees, learn
 
-VERSION = "forecast 1.0"
+VERSION = "forecast 1.1"
 AGES = np.array([0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 18, 24, 48]) * 3600.0
 ENOUGH = 300
 """Settled past items from which a platform is learned rather than pooled."""
 NEWEST = 0.2
 """Share of the past, the newest, kept for calibration."""
+LARGEST = 2000
+"""Past cascades a platform's are learned from at most, the newest."""
 LEVELS = (0.1, 0.4, 0.5, 0.9)
 LEANS = np.linspace(-0.5, 1.0, 7)
 """Where the single number may lie: 0 is the 40 % level, 1 the median."""
@@ -61,6 +64,7 @@ class Model:
     heads : horizon -> level -> trees; empty where there was too little past
     margins : calibration per horizon, age and predicted size: ``above`` (log size from which a cell
         holds), what to add to each bound and the median, the lean, and items it rests on
+    pasts : what past cascades taught, one per age; only of dated acts
     trained : what it was trained on: until, first, items, rows, hash of the data, versions of tables
     """
 
@@ -71,6 +75,7 @@ class Model:
     names: tuple[str, ...] = ()
     heads: dict[str, dict[float, Trees]] = field(default_factory=dict)
     margins: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=MARGINS))
+    pasts: tuple[pooled.Past, ...] = ()
     trained: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -84,7 +89,7 @@ def train(
     tracks: Tracks,
     platform: str,
     metric: str,
-    pooled: pd.DataFrame | None = None,
+    everywhere: pd.DataFrame | None = None,
     seed: int = 0,
     versions: dict[str, int] | None = None,
 ) -> Model:
@@ -94,7 +99,7 @@ def train(
     ----------
     tracks
         Built with ``as_of`` the cut-off: later rows are not in it, so they cannot be learned from.
-    pooled
+    everywhere
         Growth of all platforms (``growth.pool``), for horizons of which this one's past tells nothing.
     versions
         The store's table versions, kept with the model.
@@ -133,8 +138,8 @@ def train(
     }
     empty = growth.pool([])
     return Model(
-        platform, metric, table, empty if pooled is None else pooled, tuple(names), heads,
-        pd.DataFrame(margins, columns=MARGINS), trained,
+        platform, metric, table, empty if everywhere is None else everywhere, tuple(names), heads,
+        pd.DataFrame(margins, columns=MARGINS), _cascades(tracks), trained,
     )  # fmt: skip
 
 
@@ -145,15 +150,15 @@ def predict(model: Model, tracks: Tracks, item: np.ndarray, when: np.ndarray, ho
     -------
     DataFrame
         One row per (item, moment): value (known then); forecast (the single number), q10, q50, q90;
-        yardstick, yardstick_q10, yardstick_q90; basis: learned, typical, pooled or none.
+        yardstick, yardstick_q10, yardstick_q90; basis: learned, cascades, typical, pooled or none.
     """
     age = when - tracks.first[item]
     value = tracks.known(item, when)
     own = growth.extrapolate(model.growth, horizon, age, value)
-    pooled = growth.extrapolate(model.pooled, horizon, age, value)
+    others = growth.extrapolate(model.pooled, horizon, age, value)
     mine = own["items"].to_numpy() > 0
-    base = own.where(pd.Series(mine), pooled, axis=0)
-    basis = np.where(mine, "typical", np.where(pooled["items"] > 0, "pooled", "none")).astype(object)
+    base = own.where(pd.Series(mine), others, axis=0)
+    basis = np.where(mine, "typical", np.where(others["items"] > 0, "pooled", "none")).astype(object)
     out = pd.DataFrame({"value": value})
     # where growth stands in, the single number is its median: its mean may lie far up a heavy tail
     for name, source in (("forecast", "q50"), ("q10", "q10"), ("q50", "q50"), ("q90", "q90")):
@@ -161,6 +166,8 @@ def predict(model: Model, tracks: Tracks, item: np.ndarray, when: np.ndarray, ho
     out["yardstick"], out["yardstick_q10"], out["yardstick_q90"] = (
         base[c].to_numpy() for c in ("forecast", "q10", "q90")
     )
+    if horizon == "final" and tracks.shape == "events" and model.pasts:
+        _like_past_cascades(model.pasts, tracks, item, when, out, basis)
     # learned only for ages between those it was learned at: trees do not extrapolate
     cells = model.margins[model.margins["horizon"] == horizon]
     if horizon in model.heads and len(cells) and len(item):
@@ -183,7 +190,38 @@ def _grow(matrix: np.ndarray, target: np.ndarray, level: float, seed: int) -> Tr
     # small pasts get small trees: a leaf of about a thousandth of the rows, never under 20
     large = len(target) > 20_000
     smallest = int(np.clip(len(target) / 1000, 20, 100))
-    return learn(matrix, target, level, 300 if large else 120, 63 if large else 15, smallest, seed)
+    return learn(matrix, target, level, 300 if large else 120, 31 if large else 15, smallest, seed)
+
+
+def _cascades(tracks: Tracks) -> tuple[pooled.Past, ...]:
+    """What settled cascades of dated acts taught, at every age at which enough were alive."""
+    if tracks.shape != "events" or not len(tracks):
+        return ()
+    every = np.arange(len(tracks))
+    settled = every[np.isfinite(tracks.truth(every, tracks.first, "final"))]
+    ended = [pooled.of_track(tracks, k) for k in settled[np.argsort(tracks.first[settled])][-LARGEST:]]
+    pasts = (pooled.learn(ended, age) for age in AGES)
+    return tuple(past for past in pasts if past is not None)
+
+
+def _like_past_cascades(
+    pasts: tuple[pooled.Past, ...],
+    tracks: Tracks,
+    item: np.ndarray,
+    when: np.ndarray,
+    out: pd.DataFrame,
+    basis: np.ndarray,
+) -> None:
+    """Forecasts by past cascades of about the same age, written into ``out`` and ``basis``."""
+    ages = np.array([past.age for past in pasts])
+    for row, (k, age) in enumerate(zip(item, when - tracks.first[item], strict=True)):
+        cascade = pooled.of_track(tracks, int(k))
+        if age < ages.min() * 0.8 or age > ages.max() * 1.25 or cascade.count(age) < 1:
+            continue
+        past = pasts[int(np.abs(np.log(ages / age)).argmin())]
+        told = np.array(pooled.predict(past, cascade, age)) + 1  # repeats, and what was repeated
+        out.loc[row, ["q10", "forecast", "q50", "q90"]] = told[[0, 1, 1, 2]]
+        basis[row] = "cascades"
 
 
 def _ahead(tracks: Tracks, item: np.ndarray, when: np.ndarray, horizon: str) -> np.ndarray:

@@ -35,14 +35,28 @@ COLUMNS = ["horizon", "age", "items", "mean", "sd", "q10", "q50", "q90"]
 def pairs(tracks: Tracks, ages: np.ndarray, live: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Every (item, moment) at which an item had one of the ages and had been looked at twice or more.
 
-    ``live`` keeps moments up to the item's last look: an item nobody reads any more is not rising.
+    ``live`` keeps moments up to the item's last look: an item nobody reads any more is not rising. Of
+    dated acts, whose last one nobody knows at the time, it keeps moments soon after one (``fresh``).
     """
     item = np.tile(np.arange(len(tracks)), len(ages))
     age = np.repeat(ages, len(tracks))
     when = tracks.first[item] + age
     keep = tracks.index(item, when) > tracks.start[item]
-    keep &= when <= (tracks.last[item] if live else tracks.until)
+    if live and tracks.shape == "events":
+        keep &= (when <= tracks.until) & fresh(tracks, when - tracks.at[tracks.index(item, when)], age)
+    else:
+        keep &= when <= (tracks.last[item] if live else tracks.until)
     return item[keep], when[keep]
+
+
+def fresh(tracks: Tracks, since: np.ndarray, age: np.ndarray) -> np.ndarray:
+    """Whether so long (seconds) since the last look is short for the age: a quarter of it, or three hours.
+
+    Of dated acts the last one is meant, and half the age is short, up to a day.
+    """
+    if tracks.shape == "events":
+        return since <= np.clip(age / 2, 3 * HOUR, 24 * HOUR)
+    return since <= np.maximum(age / 4, 3 * HOUR)
 
 
 def learn(tracks: Tracks) -> pd.DataFrame:

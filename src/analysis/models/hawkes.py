@@ -75,6 +75,7 @@ def fit(
     roots: int = 0,
     immigrants: bool = True,
     interval: bool = True,
+    slowest: float = 0.0,
 ) -> Fit:
     """Fit a process to sorted times within [0, until].
 
@@ -92,6 +93,9 @@ def fit(
         False: every act after the roots was set off by an earlier one (mu = 0).
     interval
         Whether to compute the 95 % interval of eta (about ten fits).
+    slowest
+        Least beta of the exponential, per time unit. A memory far longer than what was watched cannot be
+        told from a trend, and with it any ratio.
     """
     times = np.ascontiguousarray(times, dtype=np.float64)
     if len(times) - roots < FEWEST:
@@ -103,10 +107,20 @@ def fit(
     )
     if kernel == "exponential":
         best, loglik = _exponential.maximise(times, w, until, roots, immigrants)
+        floor = np.log(slowest) if slowest > 0 else -np.inf
+
+        def bounded(x: np.ndarray, loglik: float, free_eta: bool) -> tuple[np.ndarray, float]:
+            if x[2] >= floor:
+                return x, loglik
+            edge = np.array([x[0], min(x[1], 1.0) if free_eta else x[1], floor])
+            return _exponential.newton(times, w, until, roots, edge, immigrants, free_eta, False, 60)[:2]
+
+        best, loglik = bounded(best, loglik, True)
 
         def profile(eta: float) -> float:
             x = np.array([best[0], np.log(eta), best[2]])
-            return float(_exponential.newton(times, w, until, roots, x, immigrants, False, True, 60)[1])
+            x, value, _ = _exponential.newton(times, w, until, roots, x, immigrants, False, True, 60)
+            return float(bounded(x, value, False)[1])
 
         mu, eta, beta = np.exp(best)
         residuals = _exponential.residuals(times, w, roots, mu, eta, beta)

@@ -16,17 +16,20 @@ Abstains (inconclusive) while no forecast has matured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.models.outlook import Followed
+from analysis.models.outlook import END, HORIZON_NAMES, Followed
 from analysis.models.result import Result
 
-VERSION = "ledger 1.0"
+VERSION = "ledger 1.1"
 AGES = [0.0, 1.5, 4.5, 9.0, 36.0, np.inf]
 AGE_NAMES = ["under 1.5 h", "1.5 to 4.5 h", "4.5 to 9 h", "9 to 36 h", "over 36 h"]
+NONE = "none judged"
 COLUMNS = [
     "platform", "horizon", "age", "judged", "items", "error", "yardstick_error", "covered",
     "yardstick_covered", "pinball", "yardstick_pinball", "truth_zero",
@@ -46,10 +49,11 @@ def score(forecasts: pd.DataFrame, followed: Mapping[str, Followed], as_of: pd.T
     Returns
     -------
     Result
-        Table by platform, horizon and age: forecasts judged, of how many items, median error and the
-        yardstick's, share covered and the yardstick's, mean pinball loss and the yardstick's, and how
-        many truths were 0. Extra: judged (each forecast with its truth and errors), weekly (by
-        platform and week of the forecast: judged, error, yardstick_error, covered).
+        Table by platform and age: forecasts judged, share covered, and per horizon the median error and
+        the yardstick's in words. Extra: parts (by platform, horizon and age: forecasts judged, of how
+        many items, median error and the yardstick's, share covered and the yardstick's, mean pinball
+        loss and the yardstick's, and how many truths were 0), judged (each forecast with its truth and
+        errors), weekly (by platform and week of the forecast: judged, error, yardstick_error, covered).
     """
     moment = pd.Timestamp(as_of)
     parameters = {"as_of": moment}
@@ -61,7 +65,7 @@ def score(forecasts: pd.DataFrame, followed: Mapping[str, Followed], as_of: pd.T
             if len(forecasts)
             else "no forecast was made yet"
         )
-        table = pd.DataFrame(columns=COLUMNS)
+        table = pd.DataFrame(columns=["platform", "age"])
         return Result(
             table,
             "inconclusive",
@@ -71,13 +75,11 @@ def score(forecasts: pd.DataFrame, followed: Mapping[str, Followed], as_of: pd.T
             VERSION,
             parameters,
         )
-    judged["age"] = pd.cut(
-        judged["age_hours"], AGES, labels=AGE_NAMES, include_lowest=True, right=False
-    ).astype(str)
+    judged["age"] = _age(judged["age_hours"])
     judged["week"] = (
         judged["made_at"].dt.tz_convert(None).dt.to_period("W").dt.start_time.dt.tz_localize("UTC")
     )
-    table = _summed(judged, ["platform", "horizon", "age"])
+    parts = _summed(judged, ["platform", "horizon", "age"])
     weekly = _summed(judged, ["platform", "week"])
     against = judged.dropna(subset=["yardstick_error"])
     error, yard = against["error"].median(), against["yardstick_error"].median()
@@ -89,15 +91,64 @@ def score(forecasts: pd.DataFrame, followed: Mapping[str, Followed], as_of: pd.T
         f"the 80 % interval.{beside if len(against) else ''}"
     )
     return Result(
-        table,
+        _wide(parts),
         "found",
         "",
         summary,
         (),
         VERSION,
         parameters,
-        {"judged": judged, "weekly": weekly},
+        {"parts": parts, "judged": judged, "weekly": weekly},
     )
+
+
+def _wide(parts: pd.DataFrame) -> pd.DataFrame:
+    """A row a platform and age, a column a horizon."""
+    by = ["platform", "age"]
+    words = parts.assign(words=[_in_words(row) for row in parts.to_dict("records")])
+    table = words.pivot(index=by, columns="horizon", values="words")
+    table = table.reindex(columns=[name for name in HORIZON_NAMES if name in table]).rename(
+        columns=HORIZON_NAMES
+    )
+    inside = (parts["covered"] * parts["judged"]).groupby([parts[name] for name in by]).sum()
+    judged = parts.groupby(by)["judged"].sum()
+    share = [f"{part:.0%}" for part in inside / judged]
+    table = table.astype(object).where(table.notna(), NONE)
+    table.insert(0, "covered", pd.Series(share, index=judged.index))
+    table = table.reset_index().rename_axis(columns=None)
+    place = table["age"].map({name: place for place, name in enumerate(AGE_NAMES)})
+    return (
+        table.assign(place=place).sort_values(["platform", "place"], ignore_index=True).drop(columns="place")
+    )
+
+
+def beside(forecasts: Result, record: Result) -> Result:
+    """New forecasts (``outlook.rising``) with how far off earlier ones of their kind were.
+
+    The column "earlier error" tells, for an item's platform, age and furthest horizon, the median error,
+    the yardstick's, and of how many, or that none was judged.
+    """
+    made = forecasts.extra.get("forecasts", pd.DataFrame())
+    if made.empty:
+        return forecasts
+    last = made.drop_duplicates(["platform", "item_id"], keep="last")
+    keys = ["platform", "horizon", "age"]
+    parts = record.extra.get("parts", pd.DataFrame(columns=COLUMNS))
+    known = {tuple(row[key] for key in keys): _in_words(row) for row in parts.to_dict("records")}
+    wanted = zip(last["platform"], last["horizon"], _age(last["age_hours"]), strict=True)
+    table = forecasts.table.copy()
+    table.insert(table.columns.get_loc(END) + 1, "earlier error", [known.get(key, NONE) for key in wanted])
+    return replace(forecasts, table=table)
+
+
+def _in_words(row: Mapping[Hashable, Any]) -> str:
+    yardstick = row["yardstick_error"]
+    classical = "" if yardstick != yardstick else f", classical {yardstick:.0%}"
+    return f"{row['error']:.0%}{classical} (of {row['judged']:,})"
+
+
+def _age(hours: pd.Series) -> pd.Series:
+    return pd.cut(hours, AGES, labels=AGE_NAMES, include_lowest=True, right=False).astype(str)
 
 
 def _judge(forecasts: pd.DataFrame, followed: Mapping[str, Followed]) -> pd.DataFrame:

@@ -3,8 +3,9 @@
 Question. Of everything followed at this moment, which items are still gaining, and what will each reach?
 
 Formula. Per platform the metric its card names first is followed as a track; an item is rising when it
-is at most 7 days old, was looked at within the last quarter of its age (at least three hours) and gained
-in the last day, or since half its age when it is younger than two.
+is at most 7 days old, was looked at within the last quarter of its age (at least three hours; where acts
+are dated: had one within half its age, at most a day) and gained in the last day, or since half its age
+when it is younger than two.
 Each is forecast by its platform's trained model (``forecast``), which says itself on what it rests.
 
 Assumptions. Those of ``forecast``. Platforms are never added up or ranked against each other.
@@ -30,23 +31,14 @@ from analysis.models.tracks import HORIZONS, Tracks
 from analysis.platforms.card import Card
 from analysis.tables import FORECASTS, item_of
 
-VERSION = "outlook 1.0"
+VERSION = "outlook 1.1"
 QUIET = ("submission", "reply")
 """Kinds of events that are no sharing of what was submitted."""
 HORIZON_NAMES = {"2x": "at twice its age", "24h": "at 24 hours", "7d": "at 7 days", "final": "in the end"}
-COLUMNS = [
-    "title",
-    "platform",
-    "metric",
-    "horizon",
-    "age_hours",
-    "value",
-    "forecast",
-    "q10",
-    "q90",
-    "yardstick",
-    "basis",
-]
+CLASSICAL = "classical, in the end"
+END = HORIZON_NAMES["final"]
+NEARER = [name for name in HORIZON_NAMES.values() if name != END]
+COLUMNS = ["title", "platform", "age_hours", "now", END, *NEARER, CLASSICAL, "basis"]
 
 
 @dataclass(frozen=True)
@@ -125,16 +117,18 @@ def rising(
     Returns
     -------
     Result
-        Table: title (or the item's id); platform; metric; horizon in words; age_hours; value; forecast,
-        q10, q90; yardstick; basis. Sorted by platform and expected gain. Extra: forecasts (rows of the
-        forecasts table), silent (platform, item_id, horizon, reason: what has no forecast, and why).
+        Table, a row an item: title (or the item's id); platform; age_hours; now (with the metric); per
+        horizon its forecast and 80 % interval in words ("past" where it is), missing where none can be
+        made; what the classical extrapolation says of the end; basis (of the last horizon forecast).
+        Sorted by platform and expected gain. Extra: forecasts (rows of the forecasts table: all the
+        numbers), silent (platform, item_id, horizon, reason: what has no forecast, and why).
     """
     moment = pd.Timestamp(as_of)
     at = moment.timestamp()
     parts = []
     ahead = [name for name, model in models.items() if _until(model) > at]
     for platform, mine in followed.items():
-        item = _live(mine.tracks, at)
+        item = rising_items(mine.tracks, at)
         if not len(item):
             continue
         when = np.full(len(item), at)
@@ -170,12 +164,12 @@ def rising(
     return _told(rows, {} if titles is None else dict(titles), sorted(followed), models, ahead, moment)
 
 
-def _live(tracks: Tracks, at: float) -> np.ndarray:
+def rising_items(tracks: Tracks, at: float) -> np.ndarray:
     """Items looked at lately and twice or more that gained in the last day, or since half their age."""
     every = np.arange(len(tracks))
     age = at - tracks.first
     young = age <= growth.AGES[-1]
-    fresh = at - tracks.last <= np.maximum(age / 4, 3 * 3600.0)
+    fresh = growth.fresh(tracks, at - tracks.last, age)
     twice = tracks.end - tracks.start > 1
     before = tracks.between(every, tracks.last - np.minimum(age / 2, 86_400.0))
     gained = tracks.value[tracks.end - 1] > before
@@ -209,10 +203,7 @@ def _told(
     items = rows.drop_duplicates(["platform", "item_id"])
     made = _sorted(rows[known])
     extra = {"forecasts": made[FORECASTS.columns], "silent": silent.reset_index(drop=True)}
-    named = made["content_id"].map(titles) if titles else pd.Series(index=made.index, dtype=str)
-    table = made.assign(title=named.fillna(made["item_id"]), horizon=made["horizon"].map(HORIZON_NAMES))[
-        COLUMNS
-    ]
+    table = _wide(made, titles)
     if rows.empty:
         said = "Nothing followed is rising at this moment."
         return Result(table, "nothing", "", said, (check,), VERSION, parameters, extra)
@@ -222,7 +213,7 @@ def _told(
         return Result(table, "inconclusive", reason, said, (check,), VERSION, parameters, extra)
     last = made.drop_duplicates(["platform", "item_id"], keep="last")
     top = last.loc[(last["forecast"] / last["value"].clip(lower=1)).idxmax()]
-    rough = int((last["basis"] != "learned").sum())
+    rough = int(last["basis"].isin(["typical", "pooled"]).sum())
     said = (
         f"{len(items)} items are rising on {items['platform'].nunique()} platforms; {len(last)} can be "
         f"forecast. The steepest for its platform stands at {top['value']:,.0f} {top['metric']} on "
@@ -236,6 +227,28 @@ def _told(
         )
     names = "; ".join(sorted(set(made["model"])))
     return Result(table, "found", "", said, (check,), names, parameters, extra)
+
+
+def _wide(made: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
+    """One row an item, one column a horizon, in the order of ``made``."""
+    kept = ["platform", "item_id"]
+    last = made.drop_duplicates(kept, keep="last")  # its rows go from the nearest horizon to the furthest
+    now = [f"{value:,.0f} {metric}" for value, metric in zip(last["value"], last["metric"], strict=True)]
+    table = last.assign(now=now).set_index(kept)
+    table["title"] = [titles.get(*pair) for pair in zip(last["content_id"], last["item_id"], strict=True)]
+    for horizon, name in HORIZON_NAMES.items():
+        rows = made[made["horizon"] == horizon].set_index(kept)
+        words = [
+            f"{middle:,.0f} ({low:,.0f}–{high:,.0f})"
+            for middle, low, high in rows[["forecast", "q10", "q90"]].itertuples(index=False, name=None)
+        ]
+        table[name] = pd.Series(words, index=rows.index, dtype=object)
+        age = HORIZONS[horizon]
+        if age is not None:
+            table.loc[table["age_hours"] * 3600 >= age, name] = "past"
+    ends = made[made["horizon"] == "final"].set_index(kept)
+    table[CLASSICAL] = ends["yardstick"].round()
+    return table.reset_index()[COLUMNS]
 
 
 def _sorted(made: pd.DataFrame) -> pd.DataFrame:

@@ -34,6 +34,7 @@ import pandas as pd
 
 from analysis.models import seismic
 from analysis.models.result import Result
+from analysis.models.tracks import Tracks
 
 VERSION = "pooled 1.1"
 FEWEST = 20
@@ -52,6 +53,10 @@ class Cascade:
 
     times: np.ndarray
     followers: np.ndarray
+
+    def count(self, age: float) -> float:
+        """Repeats up to an age, seconds."""
+        return float(np.searchsorted(self.times, age, side="right")) - 1.0
 
 
 @dataclass(frozen=True)
@@ -82,17 +87,32 @@ def cascades(events: pd.DataFrame, as_of: pd.Timestamp | None = None) -> dict[st
     return out
 
 
+def of_track(tracks: Tracks, item: int) -> Cascade:
+    """One item's dated acts as a cascade (``tracks.from_events``)."""
+    here = slice(tracks.start[item], tracks.end[item])
+    return Cascade(tracks.at[here] - tracks.at[here.start], _audience(audience(tracks, item)))
+
+
+def audience(tracks: Tracks, item: int) -> np.ndarray:
+    """People behind each of an item's acts, missing where unknown; its track holds running sums."""
+    sums = tracks.others["audience"][tracks.start[item] : tracks.end[item]]
+    known = np.flatnonzero(~np.isnan(sums))
+    people = np.full(len(sums), np.nan)
+    people[known] = np.diff(sums[known], prepend=0.0)
+    return people
+
+
 def learn(
     past: Sequence[Cascade], age: float, spread: float = SPREAD, near: tuple[float, ...] = NEAR
 ) -> Past | None:
     """Learn the rest still to come at an age (seconds) from cascades that have ended; None if too few."""
-    alive = [c for c in past if _count(c, age) >= 1]
+    alive = [c for c in past if c.count(age) >= 1]
     if len(alive) < FEWEST:
         return None
-    views = [(k, age * part) for k, c in enumerate(alive) for part in near if _count(c, age * part) >= 1]
+    views = [(k, age * part) for k, c in enumerate(alive) for part in near if c.count(age * part) >= 1]
     who, ages = np.array([k for k, _ in views]), np.array([at for _, at in views])
     rows = np.array([features(alive[k], at) for k, at in views])
-    now = np.array([_count(alive[k], at) for k, at in views])
+    now = np.array([alive[k].count(at) for k, at in views])
     final = np.log1p([len(c.times) - 1.0 for c in alive])[who]
     older = np.log(ages / age)
     at_age = ages == age
@@ -121,7 +141,7 @@ def predict(past: Past, cascade: Cascade, age: float | None = None) -> tuple[flo
     The age should lie near ``past.age``, which stands where none is given.
     """
     age = past.age if age is None else age
-    now = np.array([_count(cascade, age)])
+    now = np.array([cascade.count(age)])
     older = np.log(np.array([age / past.age]))
     z = _standard(features(cascade, age)[None, :], older, past.mean, past.sd)
     middle, share = _middle(past.weights, z, now)
@@ -212,10 +232,6 @@ def features(cascade: Cascade, age: float) -> np.ndarray:
             np.log(count[0] - count[3] + 1.5),
         ]
     )
-
-
-def _count(cascade: Cascade, age: float) -> float:
-    return float(np.searchsorted(cascade.times, age, side="right")) - 1.0
 
 
 def _audience(people: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ Question. What did a counter say at a moment, how fast did it move, and what did
 Formula. A track is an item's looks in order of time. What was known at a moment is the last look at
 or before it; between two looks the counter is taken as straight. Bins and dated acts become a counter
 by summing from the item's first one on; a bin that is unknown ends the track, because a sum over an
-unknown is unknown. Age is counted from the first look.
+unknown is unknown. Dated acts are all there: between two of them, and after the last, nothing was added.
+Age is counted from the first look.
 
 Assumptions. A look is known from the moment it was made (``observed_at``); rows observed after
 ``as_of`` do not exist.
@@ -40,6 +41,7 @@ class Tracks:
     start, end : an item's looks are [start, end), per item
     born : when the item was made, seconds since 1970, missing where unknown, per item
     until : seconds since 1970; nothing later is in here
+    shape : readings, intervals or events: what the looks were made of
     """
 
     items: np.ndarray
@@ -51,6 +53,7 @@ class Tracks:
     end: np.ndarray
     born: np.ndarray
     until: float
+    shape: str
     key: np.ndarray = field(repr=False)
 
     def __len__(self) -> int:
@@ -90,14 +93,16 @@ class Tracks:
         At an age: straight between the two looks around it, if they lie no further apart than the
         time forecast. In the end: the last value, once the item has settled.
         """
-        first = self.first[item]
+        first, last = self.first[item], self.last[item]
+        acts = self.shape == "events"
         if horizon == "final":
-            last = self.last[item]
             done = (self.until - last >= SETTLED) | (last - first >= FOLLOWED)
-            return np.where(done & (last >= when), self.value[self.end[item] - 1], np.nan)
+            return np.where(done & (acts | (last >= when)), self.value[self.end[item] - 1], np.nan)
         target = target_time(first, when, horizon)
+        if acts:
+            return np.where((target > when) & (target <= self.until), self.known(item, target), np.nan)
         low = self.index(item, target)
-        inside = (low >= self.start[item]) & (target <= self.last[item]) & (target > when)
+        inside = (low >= self.start[item]) & (target <= last) & (target > when)
         low = np.clip(low, 0, len(self.at) - 1)
         high = np.minimum(low + 1, self.end[item] - 1)
         near = self.at[high] - self.at[low] <= np.maximum(target - when, 3600.0)
@@ -172,7 +177,7 @@ def from_readings(
         made = _seconds(born.reindex(items))
     elif len(items):
         made = _born_from_ids(items, codes, at)
-    return _tracks(np.asarray(items, dtype=object), codes, at, value, others, made, until)
+    return _tracks(np.asarray(items, dtype=object), codes, at, value, others, made, until, "readings")
 
 
 def from_intervals(intervals: pd.DataFrame, metric: str, as_of: pd.Timestamp | None = None) -> Tracks:
@@ -196,7 +201,7 @@ def from_intervals(intervals: pd.DataFrame, metric: str, as_of: pd.Timestamp | N
     at = _seconds(rows["end"])
     value = rows.groupby("content_id")["value"].cumsum().to_numpy(float)
     made = rows.groupby("content_id")["start"].min().reindex(items)
-    return _tracks(np.asarray(items, dtype=object), codes, at, value, {}, _seconds(made), until)
+    return _tracks(np.asarray(items, dtype=object), codes, at, value, {}, _seconds(made), until, "intervals")
 
 
 def from_events(events: pd.DataFrame, as_of: pd.Timestamp | None = None) -> Tracks:
@@ -211,9 +216,8 @@ def from_events(events: pd.DataFrame, as_of: pd.Timestamp | None = None) -> Trac
     audience = rows.groupby("content_id")["audience"].cumsum().to_numpy(float)
     made = rows.groupby("content_id")["occurred_at"].min().reindex(items)
     at = _seconds(rows["occurred_at"])
-    return _tracks(
-        np.asarray(items, dtype=object), codes, at, value, {"audience": audience}, _seconds(made), until
-    )
+    others = {"audience": audience}
+    return _tracks(np.asarray(items, dtype=object), codes, at, value, others, _seconds(made), until, "events")
 
 
 def _tracks(
@@ -224,11 +228,12 @@ def _tracks(
     others: dict[str, np.ndarray],
     born: np.ndarray,
     until: float,
+    shape: str,
 ) -> Tracks:
     start = np.searchsorted(codes, np.arange(len(items)))
     end = np.searchsorted(codes, np.arange(len(items)), side="right")
     zero = at.min() - 1.0 if len(at) else 0.0
-    return Tracks(items, codes, at, value, others, start, end, born, until, _key(codes, at - zero))
+    return Tracks(items, codes, at, value, others, start, end, born, until, shape, _key(codes, at - zero))
 
 
 def _key(item: np.ndarray, seconds: np.ndarray) -> np.ndarray:
