@@ -64,7 +64,8 @@ def table_html(frame: pd.DataFrame, caption: str = "") -> str:
         )
         rows.append(f"<tr>{''.join(cells)}</tr>")
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f'<table class="data {AS_IT_IS}">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    body = f'<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
+    return f'<table class="data {AS_IT_IS}">{title}{body}</table>'
 
 
 @dataclass(frozen=True)
