@@ -1,7 +1,7 @@
 """Watching: what was planted is told, once, with only what was known; unknown is told as unknown."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -208,6 +208,23 @@ def test_an_empty_store_tells_nothing(tmp_path):
     assert watch(Store(tmp_path / "none"), datetime.now(UTC)) == []
 
 
+def test_where_watching_fails_a_report_s_failure_is_told_all_the_same(tmp_path, monkeypatch):
+    from loopback import loopback
+
+    from analysis.alerts import check, failed
+
+    monkeypatch.chdir(tmp_path)
+    store, now = Store(tmp_path / "store"), moment(3)
+    monkeypatch.setattr(Store, "read", lambda *given, **more: 1 / 0)
+    with loopback((200, {}, {})) as hook:
+        monkeypatch.setenv("VIRALITY_ALERTS", hook.url.replace("http", "json"))
+        for hours in range(3):
+            late = now + hours * timedelta(hours=1)
+            check(store, late, [failed("overview", now, late, "it broke", "virality report overview")])
+        titles = sorted(json.loads(request.body)["title"] for request in hook.requests)
+    assert titles == ["Report failed: overview", "The store could not be watched"]
+
+
 def test_the_command_previews_sends_and_says_what_became(stored, tmp_path, monkeypatch, capsys):
     from loopback import loopback
     from typer.testing import CliRunner
@@ -247,4 +264,4 @@ def test_the_command_previews_sends_and_says_what_became(stored, tmp_path, monke
         assert len(hook.requests) == 2
     assert "s3cr3t" not in refused.stdout + json.dumps(done)
     shown = run.invoke(app, ["alerts", "--preview"]).stdout
-    assert "1 alerts in the 90 days" in shown
+    assert "1 alert in the 90 days" in shown

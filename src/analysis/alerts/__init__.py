@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from analysis.alerts.alert import KINDS, Alert, Delivered
 from analysis.alerts.delivery import deliver
 from analysis.alerts.operational import failed, stale
+from analysis.alerts.plain import text
 from analysis.alerts.rules import Rules, read
 from analysis.alerts.state import NEWS
 
@@ -51,7 +52,7 @@ def check(store: Store, now: datetime, operational: Sequence[Alert] = ()) -> Del
         fired = watch(store, now, rules)
     except Exception as error:  # a report's failure must be told all the same
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        why = f"{type(error).__name__}: {error}"
-        fired = [failed("alerts: the store could not be watched", today, now, why, "virality alerts --debug")]
+        why = f"{text(f'{type(error).__name__}: {error}', 300)}\nRepeat: virality alerts --preview --debug"
+        fired = [Alert("failed", "alerts", today, now, "The store could not be watched", why)]
     told = told_in(store)
     return deliver([*fired, *operational], state=told, now=now, urls=addresses(), rules=rules)

@@ -51,7 +51,8 @@ class Preview:
             held = " (held until the quiet time was over)" if one.held else ""
             out.append(f"{one.alert.at:%Y-%m-%d %H:%M}  {mark}{one.alert.title}{held}")
         days = (self.now - self.since) / timedelta(days=1)
-        out.append(f"{len(self.told)} alerts in the {days:.0f} days before {self.now:%Y-%m-%d %H:%M} UTC.")
+        many = f"{len(self.told)} alert{'' if len(self.told) == 1 else 's'}"
+        out.append(f"{many} in the {days:.0f} days before {self.now:%Y-%m-%d %H:%M} UTC.")
         for kind in KINDS:
             mine = [one for one in self.told if one.alert.kind == kind]
             judged = [one for one in mine if one.right is not None]
