@@ -4,8 +4,8 @@ What is atomic where:
 
 * **A folder** (``current`` is what a web server serves): a whole release is put together beside the one in
   force, then the symbolic link ``current`` is switched by one rename.
-* **S3 and SFTP** know no such switch. Files that never change go first, under names that no page knows yet;
-  then what changes is replaced, each file whole, the pages by which readers come in last: contents, history,
+* **S3 and SFTP** know no such switch. Files of new names go first: no page there names them yet. Then what
+  changed is replaced, each file whole, the pages by which readers come in last: contents, history,
   feed, index, manifest. So whoever begins at the index finds everything it names, whole, and nothing older
   than the index. An upload that breaks off before that last part has changed nothing that is visible; one
   that breaks off within it is ended by the same command, or undone by a rollback.

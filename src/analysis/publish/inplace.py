@@ -6,8 +6,8 @@ At the target, beside the site itself::
     releases/<id>/manifest.json      of each release that can be gone back to
     releases/<id>/...                files of it that a later release replaced
 
-A publish: note what will be sent; send what never changes; keep what will be replaced; replace what changes,
-entries last; note that it is done. Killed anywhere, it is repeated: what the note names is sent again.
+A publish: note what will be sent; send files of new names, which no page there names yet; keep what will be
+replaced; replace it, entries last; note that it is done. Killed anywhere, it is repeated: what the note names is sent again.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class InPlace:
             )
         under_way = replace(known, switching=tuple(sorted({*known.switching, *wanted})), to=release.id)
         self._note(under_way, known)
-        seen = {*known.left, *(old.files if old else ())}
-        replaced = [path for path in wanted if release.changes(path) or path in seen]
+        seen = {*known.left, *(old.files if old else ()), *release.entries, NAME}
+        replaced = [path for path in wanted if path in seen]
         fresh = sorted(set(wanted) - set(replaced), key=release.rank)
         say(f"{self.store.where}: {len(fresh):,} new files, {len(replaced):,} that change")
         sent = self.store.put(fresh, read)
@@ -121,7 +121,7 @@ class InPlace:
     ) -> Done:
         differing = [p for p, sha in target.files.items() if p in current.files and current.files[p] != sha]
         differing += [path for path in known.switching if path in target.files]
-        paths = sorted(set(differing), key=target.rank)
+        paths = sorted(set(differing))
         kept: dict[str, bytes] = {}
         for path in paths:
             for place in (f"releases/{target.id}/{path}", path):
@@ -136,13 +136,16 @@ class InPlace:
                 )
         under_way = replace(known, switching=tuple(sorted({*known.switching, *paths})), to=target.id)
         self._note(under_way, known)
-        sent = self._replace(target, paths, kept.__getitem__)
+        sent = self._replace(target, paths, kept.__getitem__, back=True)
         self._note(under_way.after(datetime.now(UTC), current, target, releases), under_way)
         return len(paths), sent, len(target.files) - len(paths), 0
 
-    def _replace(self, release: Release, paths: list[str], read: Read) -> int:
-        """One rank after the other: what pages show, pages, the entries one by one, the manifest."""
-        ordered = sorted(paths, key=release.rank)
+    def _replace(self, release: Release, paths: list[str], read: Read, back: bool = False) -> int:
+        """One rank after the other: what pages show, pages, the entries one by one, the manifest.
+
+        On the way back the other way round: in either direction nothing is ever older than the index.
+        """
+        ordered = sorted(paths, key=release.rank, reverse=back)
         ranks = [list(group) for _, group in groupby(ordered, key=release.rank)]
         return sum(self.store.put(group, read) for group in ranks)
 

@@ -30,11 +30,13 @@ class S3(Files):
 
         self.where = url.rstrip("/")
         self._base = self.where.removeprefix("s3://")
-        config = {"connect_timeout": 10, "read_timeout": PATIENCE, "retries": {"max_attempts": 3}}
+        retries = {"total_max_attempts": 3, "mode": "standard"}
+        config = {"connect_timeout": 10, "read_timeout": PATIENCE, "retries": retries}
         with told(self.where):
             self._fs = s3fs.S3FileSystem(
                 config_kwargs=config, use_listings_cache=False, skip_instance_cache=True
             )
+            self._fs.retries = 1  # botocore repeats what is worth it; both together take minutes
 
     def put(self, paths: Iterable[str], read: Callable[[str], bytes | None]) -> int:
         """See ``Store``; a type that browsers show, and how long they may keep it without asking."""
