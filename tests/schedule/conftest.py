@@ -63,18 +63,19 @@ class Pretended:
     def named(self, *first):
         return [" ".join(words) for words in self.calls if words[0] in first]
 
-    def page(self, words, error=None, kernel_seconds=1.0):
+    def page(self, words, error=None, kernel_seconds=1.0, renew_days=None):
         """Leave the page that the command makes, or the failure."""
         given = [word for flag, word in pairwise(words) if flag == "-p"]
         report = notebooks.load(self.folder / "notebooks", words[1])
         asked = Asked(report, *parameters.resolve(report.parameters, given, words[1]))
+        told = {"source": "", "traceback": "", **error} if error else None
         now, status = self.clock.now().isoformat(), "failed" if error else "ok"
         number = hashlib.sha256(f"{words} {now}".encode()).hexdigest()[:12]
         record = Record(
             id=f"{words[1]}-{number}" + ("-failed" if error else ""), report=words[1], title=report.title,
             status=status, parameters=asked.rows(), started=now, finished=now, checked=now,
-            seconds=1.0, kernel_seconds=kernel_seconds, renew_days=None, fingerprint=number, notebook="",
-            data_as_of="", inputs={}, error={"source": "", "traceback": "", **error} if error else None,
+            seconds=1.0, kernel_seconds=kernel_seconds, renew_days=renew_days, fingerprint=number,
+            notebook="", data_as_of="", inputs={}, error=told,
         )  # fmt: skip
         site = Site(self.folder / "reports/site")
         site.prepare()

@@ -13,6 +13,7 @@ from analysis.schedule.commands import Ended
 from analysis.schedule.frame import Means
 from analysis.schedule.run import Run
 from analysis.schedule.state import FOLDER
+from analysis.schedule.status import text
 
 PULSE = ["report", "pulse", "--renew", "1.083"]
 WEEK = "report week -p since=2026-02-23 -p until=2026-03-02 --renew 0"
@@ -68,6 +69,20 @@ def test_missed_slots_are_run_or_skipped_by_the_rule(house):
     assert {(one.kind, one.subject) for one in house.told} == {("stale", "report pulse")}
     assert "14 slots from 2026-03-02 06:00 UTC to 2026-03-15 06:00 UTC" in house.told[0].body
     assert house.status().problems == ()  # a later page is out
+
+
+def test_a_page_that_nobody_renews_is_listed_and_no_fault_of_the_schedule(house):
+    house.run()
+    house.act.page(["report", "pulse", "-p", "top=5"], renew_days=1)
+    house.clock.turn(days=2)
+    house.run()
+    status = house.status()
+    assert status.problems == ()
+    assert [(one.subject, one.command) for one in status.stale] == [
+        ("report pulse", "virality report pulse -p top=5")
+    ]
+    assert "virality report pulse -p top=5" in text(status, house.schedule())
+    assert json.loads(json.dumps(status.to_dict(), default=str))["well"] is True
 
 
 def test_what_is_too_old_is_skipped_and_told(house):

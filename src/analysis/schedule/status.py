@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from analysis.reports.record import Record, standing
+from analysis.reports.site import Site
 from analysis.schedule import journal, state
+from analysis.schedule.commands import shown
 from analysis.schedule.entries import Schedule
 from analysis.schedule.frame import ROOM, SET_BACK
 from analysis.schedule.problems import Problem, problems, span
@@ -31,6 +35,7 @@ class Coming:
 class Status:
     """What a person or a monitor asks; ``problems`` is empty when all is well.
 
+    stale : pages that say they should have been renewed, whether a schedule knows them or not
     running : who holds the lock, empty when nobody does
     run : the last run as the state has it
     """
@@ -40,6 +45,7 @@ class Status:
     run: dict[str, Any]
     coming: tuple[Coming, ...]
     problems: tuple[Problem, ...]
+    stale: tuple[Problem, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -77,7 +83,22 @@ def look(schedule: Schedule, site: Path, now: datetime) -> Status:
             Coming(entry.name, entry.report.name, entry.when.words, entry.when.next(now), out.get("id", ""),
                    out.get("at", ""), entry.target)
         )  # fmt: skip
-    return Status(now, running, known.run, tuple(coming), tuple(found))
+    return Status(now, running, known.run, tuple(coming), tuple(found), tuple(_stale(site, now)))
+
+
+def _stale(site: Path, now: datetime) -> Iterator[Problem]:
+    asked: dict[str, list[Record]] = {}
+    for record in Site(site).records():
+        asked.setdefault(record.question, []).append(record)
+    for same in asked.values():
+        newest, _ = standing(same)
+        if newest and newest.renew_by and datetime.fromisoformat(newest.renew_by) < now:
+            words = ["report", newest.report]
+            for name, value in newest.given.items():
+                words += ["-p", f"{name}={value}"]
+            since = datetime.fromisoformat(newest.renew_by)
+            why = f"its page of {newest.checked[:10]} should have been renewed by then"
+            yield Problem("stale", f"report {newest.report}", since, why, shown(words))
 
 
 def text(status: Status, schedule: Schedule) -> str:
@@ -105,7 +126,7 @@ def text(status: Status, schedule: Schedule) -> str:
         came = f"; last out {local(one.out_at)} ({one.out})" if one.out else "; not out yet"
         lines.append(f"  {local(one.next)}  {one.entry} ({one.when}){came}")
     lines += ["", "Not as it should be:" if status.problems else "All is well."]
-    for problem in status.problems:
+    for problem in (*status.problems, *status.stale):
         lines.append(f"  {problem.subject}: {problem.kind} since {local(problem.since)}: {problem.why}")
         if problem.command:
             lines.append(f"    {problem.command}")
