@@ -78,6 +78,8 @@ class State:
         file.parent.mkdir(parents=True, exist_ok=True)
         with open(file.with_suffix(".lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            for part in file.parent.glob(f"{file.stem}.*.part"):
+                part.unlink()  # of a run that was killed while it wrote
             yield cls(file)
 
     def take(self, alert: Alert, rearm: timedelta) -> tuple[Episode, bool]:
