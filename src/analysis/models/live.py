@@ -15,6 +15,10 @@ with one number: a bucket that announces (its surprise is a new record of the la
 ladder, each rung 1.25 times the one below) stands above one half, every other one below it by the surprise
 remembered with a half-life of six hours, so the score is early once and stays up through what lasts.
 
+``find`` tells each rise once: an episode opens where a surprise that is a rise passes the limit, is told
+when it has brought what is worth telling, and stays open until a day passed below three quarters of the
+limit (``armed``). There the expected knows the hour of the week as well (``drop.rhythm``).
+
 The value at a bucket depends on nothing after it: scoring a longer series changes no earlier row.
 
 Abstains (surprise 0, no alarm) over the first 64 known buckets and where a bucket is unknown.
