@@ -46,6 +46,15 @@ def drawn() -> Visits:
     return visits(rng, bursts(rng, published, begin, hours), published, begin, hours)
 
 
+def observed_hours() -> np.ndarray:
+    """The hours that the site's counter counted whole."""
+    known = np.ones(DAYS * 24, dtype=bool)
+    begin = END - pd.Timedelta(days=DAYS)
+    for gap in made().truth.query("fact == 'gap'").itertuples():
+        known[int((gap.onset - begin) / HOUR) : int((gap.end - begin) / HOUR)] = False
+    return known
+
+
 def planted() -> dict[str, np.ndarray]:
     """content_id to the visits its planted episodes really sent, hour by hour."""
     ids = made().content.set_index("title")["content_id"]
@@ -149,6 +158,27 @@ def test_who_sent_it_is_who_really_sent_it(built: Built) -> None:
     assert page.sum() == truth.loc[truth["fact"] == "visits", "value"].sum()
     hidden = truth.loc[truth["fact"] == "visits", "value"].sum() - referred.sum()
     assert page["direct"] < hidden  # what sends no referrer stands under direct, search and other
+
+
+def test_what_each_platform_sent_is_what_it_really_sent(built: Built) -> None:
+    table = next(table for table in tables(built, "platforms").values() if "stated" in table.columns)
+    names = {card.title: name for name, card in cards().items()}
+    table = table[table["kind"] == "platform"].replace({"platform": names}).set_index("platform")
+    whole_hours = counted().query("not partial").groupby("platform")["value"].sum()
+    assert len(table) >= 10
+    inside = []
+    for name, row in table.iterrows():
+        assert float(row["stated"].replace(",", "")) == whole_hours[name], name
+        # fewer than that many of a piece stand under "other": no page can know them
+        truth = sum(
+            sent[observed_hours()].sum()
+            for (source, piece), sent in drawn().sent.items()
+            if source == name and drawn().seen[source, piece].sum() >= FEWEST
+        )
+        told, low, high = (float(row[column].replace(",", "")) for column in ("visits", "low", "high"))
+        assert told == pytest.approx(truth, rel=0.1), name
+        inside.append(low <= truth <= high)
+    assert sum(inside) >= len(inside) - 3  # intervals of 90 %
 
 
 def test_when_it_appeared_is_when_it_was_shared(built: Built) -> None:
