@@ -13,7 +13,7 @@ of dark visits, and how the ratio differs between shares (clusters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -67,6 +67,7 @@ class Weights:
     loose: tuple[np.ndarray, ...]
     known: np.ndarray
     steady: np.ndarray
+    own: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -152,14 +153,23 @@ def apportion(
     steady = np.array([0.0 * c.background.sum(axis=1) if not c.driven.any() else c.background.sum(axis=1)
                        for c in courses]).T  # fmt: skip
     totals = columns.sum(axis=2).T + steady  # contents x platforms
+    own_kernel = np.array([not course.borrowed for course in courses])
+    steadily = totals.sum(axis=0)[own_kernel]
     for number in range(ROUNDS):
         # weights from the common ratio: a content's own would weigh down what chance had lifted
         usual = base + np.tensordot(ratio, columns, 1)
-        v = use / (usual + noise.alpha * usual**2 + sum((ratio[p] * columns[p]) ** 2 * loose[p] for p in range(count)))
+        v = use / (
+            usual
+            + noise.alpha * usual**2
+            + sum((ratio[p] * columns[p]) ** 2 * loose[p] for p in range(count))
+        )
         rest = np.array([partial(x, v, rhythm)[0] for x in columns])
         gram = np.einsum("pit,it,qit->ipq", rest, v, columns, optimize=True)
         pull = np.einsum("pit,it,it->ip", rest, v, direct, optimize=True)
-        mix = _mixed((gram + gram.swapaxes(1, 2)) / 2, pull, noise.tau2 * np.maximum(ratio, 0.02) ** 2)
+        # a ratio far below the others' may be so by chance: contents may still differ by a share of the usual
+        pooled = float(ratio[own_kernel] @ steadily) / max(float(steadily.sum()), 1e-9)
+        least = np.where(own_kernel, 0.5 * pooled, 0.02)
+        mix = _mixed((gram + gram.swapaxes(1, 2)) / 2, pull, noise.tau2 * np.maximum(ratio, least) ** 2)
         ratio, own = mix.ratio, mix.own
         dark = np.einsum("ip,pit->it", own, columns, optimize=True)
         _, base = partial(direct - dark, v, rhythm)
@@ -170,26 +180,29 @@ def apportion(
         surged = quiet & (direct - mu > 6 * np.sqrt(mu + noise.alpha * mu**2) + 2) & (number >= 1)
         use = (known & ~surged).astype(float)
         calm = quiet & ~surged
-        error = np.where(calm, direct - mu, 0.0)
-        alpha = max(0.0, float((error**2 - mu * calm).sum() / max((mu**2 * calm).sum(), 1e-9)))
+        left = np.where(calm, direct - mu, 0.0)
+        alpha = max(0.0, float((left**2 - mu * calm).sum() / max((mu**2 * calm).sum(), 1e-9)))
         rhythm = rhythm_of(direct, base / rhythm, calm.astype(float), begin)
         tau2 = _scatter(mix, gram, pull)
-        noise = Noise(alpha, *_correlation(error, calm, mu + alpha * mu**2), tau2)
-    weights = Weights(direct, v, rhythm, rest, mix, noise, courses, local, loose, known, steady)
-    error_of, signed = np.zeros(count), np.zeros(count)
-    every, whole = np.zeros_like(direct), 0.0
-    for p in range(count):
-        w = np.einsum("iq,qit->it", mix.reading(p, totals[:, p]), rest, optimize=True) * v
-        signed[p] = float((w * direct).sum())
-        every += w
-        error_of[p] = np.sqrt(_variance(w, weights, base, np.arange(count) == p))
-    if count:
-        whole = float(np.sqrt(_variance(every, weights, base, np.ones(count, bool))))
+        noise = Noise(alpha, *_correlation(left, calm, mu + alpha * mu**2), tau2)
+    weights = Weights(direct, v, rhythm, rest, mix, noise, courses, local, loose, known, steady, own)
+    readings = [
+        np.einsum("iq,qit->it", mix.reading(p, totals[:, p]), rest, optimize=True) * v for p in range(count)
+    ]
+    error = np.zeros(count)
+    for _ in range(2):  # a ratio that chance made small must not make its own error small
+        doubt = np.divide(error, totals.sum(axis=0), out=np.zeros(count), where=totals.sum(axis=0) > 0)
+        weights = replace(weights, own=np.sqrt(own**2 + doubt**2))
+        error = np.array(
+            [np.sqrt(_variance(w, weights, base, np.arange(count) == p)) for p, w in enumerate(readings)]
+        )
+    signed = np.array([float((w * direct).sum()) for w in readings])
+    whole = float(np.sqrt(_variance(np.sum(readings, axis=0), weights, base, np.ones(count, bool))))
     overall = gram.sum(axis=0)
     size = np.sqrt(np.maximum(np.diag(overall), 1e-12))
     parts = [own[:, p][:, None] * (columns[p] + courses[p].background) for p in range(count)]
     base = base - np.sum([own[:, p][:, None] * courses[p].background for p in range(count)], axis=0)
-    return Fit(base, parts, np.array([part.sum() for part in parts]), signed, error_of, whole,
+    return Fit(base, parts, np.array([part.sum() for part in parts]), signed, error, whole,
                overall / np.outer(size, size), weights, surged)  # fmt: skip
 
 
@@ -306,13 +319,13 @@ def _variance(w: np.ndarray, weights: Weights, base: np.ndarray, mine: np.ndarra
     total = max(total, float((spread**2).sum()))
     for q, course in enumerate(weights.courses):
         off = (w - mine[q]) * weights.known
-        if weights.mix.ratio[q] > 0:
-            field = weights.mix.own[:, q][:, None] * weights.local[q] * course.beat
-            column = weights.mix.own[:, q][:, None] * weights.local[q] * course.driven
+        if weights.own[:, q].any():
+            field = weights.own[:, q][:, None] * weights.local[q] * course.beat
+            column = weights.own[:, q][:, None] * weights.local[q] * course.driven
             total += float((off**2 * column).sum())
             moved = _sums(off * field, course)
             total += float((moved**2 * course.doubt).sum())
-            steady = mine[q] * weights.mix.own[:, q] * weights.steady[:, q]
+            steady = mine[q] * weights.own[:, q] * weights.steady[:, q]
             together = np.bincount(course.content, moved, len(steady)) - steady
             total += noise.tau2 * float((together**2).sum()) + float(steady.sum())
             total += float((off**2 * column**2 * weights.loose[q]).sum())

@@ -97,7 +97,12 @@ def learn(
 
 
 def _fit(
-    y: np.ndarray, known: np.ndarray, content: np.ndarray, hour: np.ndarray, count: np.ndarray, usual: np.ndarray
+    y: np.ndarray,
+    known: np.ndarray,
+    content: np.ndarray,
+    hour: np.ndarray,
+    count: np.ndarray,
+    usual: np.ndarray,
 ) -> Course:
     """Sizes, kernel, hours of day and the background of each content, by EM."""
     hours = np.maximum(known.sum(axis=1), 1)
@@ -161,7 +166,12 @@ def _surges(y: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def borrowed(
-    known: np.ndarray, content: np.ndarray, hour: np.ndarray, count: np.ndarray, kernel: np.ndarray, stated: float
+    known: np.ndarray,
+    content: np.ndarray,
+    hour: np.ndarray,
+    count: np.ndarray,
+    kernel: np.ndarray,
+    stated: float,
 ) -> Course:
     """The course of a platform whose referrers are too few: its shares, all alike, along another's kernel."""
     size = count.astype(float)

@@ -221,8 +221,7 @@ def _courses(site: Site) -> list[Course]:
         stated = float(site.stated.get(one, nothing).sum())
         out.append(
             learnt.get(one)
-            or _kernel.borrowed(site.known, shares.content, shares.hour, shares.count, usual, stated
-            )
+            or _kernel.borrowed(site.known, shares.content, shares.hour, shares.count, usual, stated)
         )
     return out
 
