@@ -59,6 +59,7 @@ class Folder:
             done = self._stage(staged, release, read, home, old, then)
             os.rename(staged, self.releases / name)
             _write(self.releases / f"{name}.json", then.to_json())
+            os.sync()  # a power cut must not leave a link to what was never written
             self._switch(name)
             self._sweep(then)
             say(f"{self.folder}: switched to release {release.id}; {self.link} is what readers are served")
@@ -177,5 +178,3 @@ def _link(there: Path, here: Path) -> None:
 def _write(path: Path, data: bytes) -> None:
     with open(path, "xb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

@@ -7,7 +7,8 @@ At the target, beside the site itself::
     releases/<id>/...                files of it that a later release replaced
 
 A publish: note what will be sent; send files of new names, which no page there names yet; keep what will be
-replaced; replace it, entries last; note that it is done. Killed anywhere, it is repeated: what the note names is sent again.
+replaced; replace it, entries last; note that it is done. Killed anywhere, it is repeated: what the note names
+is sent again.
 """
 
 from __future__ import annotations
