@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.charts import style
-from analysis.platforms.card import Card
+from analysis.platforms.card import Card, LifeEvent
 
 PANEL = 104
 """Height of a panel, in pixels."""
@@ -109,7 +109,8 @@ def panels(
     rows = len(names)
     gap = min(0.3 / max(rows - 1, 1), 0.06)
     figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, subplot_titles=titles, vertical_spacing=gap)
-    looks = style.looks(names)
+    figure.update_annotations(font={"size": 12}, x=0, xanchor="left")
+    looks, marked = style.looks(names), list[str]()
     greatest = float(series["value"].max()) * 1.05
     unknown = False
     for row, one in enumerate(names, 1):
@@ -127,22 +128,41 @@ def panels(
         style.hatch(figure, gaps, top, row=row, col=1)
         unknown = unknown or bool(gaps)
         figure.update_yaxes(range=[low * 1.05, top], nticks=4, row=row, col=1)
+        marked += _events_of_life(figure, style.life(cards, [one]), first, last, row)
     if unknown:
         style.key_to_hatching(figure)
     figure.update_xaxes(range=[first, last])
     figure.update_layout(bargap=0)
-    scale = (
-        "one scale: a visit is a visit"
-        if unit
-        else "each in its own unit, on a scale of its own: heights must not be compared"
-    )
+    scale = "one scale, as all are counted alike" if unit else OWN_SCALE
     description = (
         f"{heading}, from {style.when(first)} to {style.when(last)}; {scale}. {'; '.join(told)}."
         + (" Unknown days are hatched." if unknown else "")
+        + (f" Marked: {'; '.join(marked)}." if marked else "")
     )
-    out = style.finish(figure, heading, scale, description, 90 + PANEL * rows)
-    out.update_annotations(font={"size": 12}, x=0, xanchor="left")
-    return out
+    height = 100 + PANEL * rows
+    out = style.finish(figure, heading, scale, description, height)
+    # above the first panel's title
+    return out.update_layout(legend_y=1 + 22 / height)
+
+
+def _events_of_life(
+    figure: go.Figure, life: Iterable[LifeEvent], first: pd.Timestamp, last: pd.Timestamp, row: int
+) -> list[str]:
+    """A panel is too low for words: it gets the line and its date, the description says what happened."""
+    drawn = []
+    for event in life:
+        moment = pd.Timestamp(event.on, tz="UTC")
+        if first <= moment <= last:
+            figure.add_vline(
+                x=moment, line={"dash": "dot", "width": 1.5, "color": style.QUIET}, row=row, col=1
+            )
+            axis = "" if row == 1 else row
+            figure.add_annotation(
+                x=moment, y=1, yref=f"y{axis} domain", xref=f"x{axis}", text=f"{moment:%d %b %Y}",
+                showarrow=False, xanchor="left", yanchor="top", font={"size": 11},
+            )  # fmt: skip
+            drawn.append(f"{moment:%Y-%m-%d}: {event.what}")
+    return drawn
 
 
 def lasting(come: pd.DataFrame, cards: Mapping[str, Card], hours: int = 72) -> go.Figure:

@@ -70,7 +70,7 @@ def expectation(sent: Result, good_for: Result, contents: int, cards: Mapping[st
         mine = each[each["platform"] == platform]
         taken = mine[(mine["shares"] > 0) | (mine["visits"] >= TAKEN)]["visits"].dropna()
         visits = np.sort(taken.to_numpy(float))
-        row = {"platform": platform, "contents": len(visits)} | _range(visits)
+        row = {"platform": platform, "contents": len(visits)} | next_range(visits)
         low, high = wilson(len(visits), contents)
         row["taken_up"] = f"{len(visits):,} of {contents:,} ({low:.0%} to {high:.0%})" if contents else ""
         row["lasts"] = _lasts(course.loc[platform]) if platform in course.index else "unknown"
@@ -99,19 +99,20 @@ def come_in(kernels: pd.DataFrame) -> pd.DataFrame:
     return out.assign(half_hours=out["platform"].map(half))[["platform", "hours", "come", "half_hours"]]
 
 
-def _range(visits: np.ndarray) -> dict[str, Any]:
+def next_range(visits: np.ndarray) -> dict[str, Any]:
+    """Between which of the sorted visits of earlier contents the next one falls, and how surely."""
     n = len(visits)
     if n < LEAST:
         return {"visits": np.nan, "low": np.nan, "high": np.nan, "chance": np.nan,
                 "evidence": f"missing: {n:,} contents taken up, at least {LEAST} are needed"}  # fmt: skip
-    k = max(int(np.floor((n + 1) * (1 - SURE) / 2)), 1)
+    k = max(int((n + 1) * (1 - SURE) / 2 + 1e-9), 1)
     chance = (n + 1 - 2 * k) / (n + 1)
     return {
-        "visits": float(np.median(visits)),
-        "low": float(visits[k - 1]),
-        "high": float(visits[n - k]),
+        "visits": float(np.round(np.median(visits))),
+        "low": float(np.floor(visits[k - 1])),
+        "high": float(np.ceil(visits[n - k])),
         "chance": chance,
-        "evidence": f"{n:,} contents; {chance:.0%} for the range",
+        "evidence": f"{n:,} contents; the range holds {chance:.0%}",
     }
 
 

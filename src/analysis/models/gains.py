@@ -23,7 +23,11 @@ from analysis.platforms.card import Card
 
 
 def gains(
-    found: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp, cards: Mapping[str, Card]
+    found: pd.DataFrame,
+    since: pd.Timestamp,
+    until: pd.Timestamp,
+    cards: Mapping[str, Card],
+    lost: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Growth of each platform's counter by day.
 
@@ -35,12 +39,14 @@ def gains(
         The period, UTC.
     cards
         Platform name to its card.
+    lost
+        Looks and bins that have no value: platform, metric, at (UTC).
 
     Returns
     -------
     DataFrame
         platform, metric, start, end (a day, UTC), value (in the metric's unit; 0 on a day without growth
-        between a platform's first and last look).
+        between a platform's first and last look; missing on a day on which every look was in vain).
     """
     found = found.sort_values(["platform", "item_id", "at"])
     growth = found.groupby(["platform", "metric", "item_id"])["value"].diff()
@@ -50,12 +56,26 @@ def gains(
     if rows.empty:
         return rows.assign(end=rows["start"])[["platform", "metric", "start", "end", "value"]]
     summed = total(rows, ["platform", "metric", "start"], cards)
+    known = found.assign(start=found["at"].dt.floor("D"))[["platform", "start"]].drop_duplicates()
     parts = []
     for (platform, metric), part in summed.groupby(["platform", "metric"]):
-        days = pd.date_range(part["start"].min(), part["start"].max(), freq="D", name="start")
-        value = part.set_index("start")["value"].reindex(days, fill_value=0.0)
+        vain = _in_vain(lost, str(platform), str(metric), since, until)
+        vain = vain.difference(known.loc[known["platform"] == platform, "start"])
+        both = part["start"].tolist() + vain.tolist()
+        days = pd.date_range(min(both), max(both), freq="D", name="start")
+        value = part.set_index("start")["value"].reindex(days, fill_value=0.0).mask(days.isin(vain))
         parts.append(value.reset_index().assign(platform=platform, metric=metric))
     out = pd.concat(parts, ignore_index=True)
     return out.assign(end=out["start"] + pd.Timedelta(days=1))[
         ["platform", "metric", "start", "end", "value"]
     ]
+
+
+def _in_vain(
+    lost: pd.DataFrame | None, platform: str, metric: str, since: pd.Timestamp, until: pd.Timestamp
+) -> pd.DatetimeIndex:
+    if lost is None or lost.empty:
+        return pd.DatetimeIndex([], tz="UTC")
+    mine = lost[(lost["platform"] == platform) & (lost["metric"] == metric)]
+    mine = mine[(mine["at"] >= since) & (mine["at"] < until)]
+    return pd.DatetimeIndex(mine["at"].dt.floor("D").unique())

@@ -107,8 +107,8 @@ def roles(
     visits = visits[visits["platform"].isin(cards)]
     shared = events[events["kind"].isin(SHARES)]
     rows: list[Row] = []
-    kind_of = visits["content_id"].map(kinds).fillna(ALL)
-    kind_of_shared = shared["content_id"].map(kinds).fillna(ALL)
+    kind_of = _kind_of(visits, kinds)
+    kind_of_shared = _kind_of(shared, kinds)
     for kind in sorted({*kind_of, *kind_of_shared}):
         for row in _exposure(visits[kind_of == kind], shared[kind_of_shared == kind], cards, seed):
             rows.append({"role": "exposure", "content_kind": kind, "account": ""} | row)
@@ -127,6 +127,11 @@ def roles(
     verdict: Verdict = "found" if known.any() else "inconclusive"
     reason = "" if known.any() else "not enough data on any platform"
     return Result(table, verdict, reason, _summary(table, cards, reason), (), VERSION, {"seed": seed})
+
+
+def _kind_of(rows: pd.DataFrame, kinds: pd.Series) -> pd.Series:
+    known = rows["content_id"].map(kinds).astype(object)
+    return known.where(known.notna(), ALL)
 
 
 def _exposure(
