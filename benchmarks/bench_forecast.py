@@ -134,13 +134,15 @@ def judge_slices(name: str) -> list[str]:
         t = truth[use]
         some = told["forecast"].notna().to_numpy()
         told, t = told[some], t[some]
-        e, above = errors(told, t), t > 0
-        apart = errors(told[above], t[above])
+        e, above, begun = errors(told, t), t > 0, told["value"].to_numpy() > 0
+        apart, shared = errors(told[above], t[above]), errors(told[begun], t[begun])
         logs = [float(np.mean(np.abs(np.log1p(told[c]) - np.log1p(t)))) for c in ("forecast", "yardstick")]
         lines.append(
             f"| {name} | {step} | {e['n']:,} | {int((new & ~known).sum()):,} | {np.mean(t == 0):.0%} "
             f"| {e['ours']:.3f} | {e['yardstick']:.3f} | {apart['ours']:.3f} | {apart['yardstick']:.3f} "
-            f"| {logs[0]:.3f} | {logs[1]:.3f} | {e['covered']:.0%} | {apart['covered']:.0%} |"
+            f"| {shared['n']:,} | {shared['ours']:.3f} | {shared['yardstick']:.3f} "
+            f"| {logs[0]:.3f} | {logs[1]:.3f} | {e['covered']:.0%} | {apart['covered']:.0%} "
+            f"| {shared['covered']:.0%} |"
         )
     return lines
 
@@ -208,12 +210,14 @@ UCI = [
     "exists: the error is over max(truth, 1), over all articles and over those with shares; the log error is "
     "the mean of |log(1 + forecast) - log(1 + truth)| over all. Articles with shares are chosen by their "
     "outcome, which favours whoever always forecasts more: there the yardstick, a mean that ignores how many "
-    "stay at 0, errs less early on, and more over all articles. With so many zeros the interval from 0 to 0 "
+    "stay at 0, errs less early on, and more over all articles. Articles already shared by the slice are "
+    "chosen by what was known, and favour nobody. With so many zeros the interval from 0 to 0 "
     "is often right, so more than 80 % are covered, and few of the rare articles with shares.",
     "",
     "| platform | slice | forecast | not observed yet | truth is 0 | our error, all | yardstick's "
-    "| our error, above 0 | yardstick's | our log error | yardstick's | covered | covered, above 0 |",
-    "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    "| our error, above 0 | yardstick's | shared by then | our error | yardstick's | our log error "
+    "| yardstick's | covered | covered, above 0 | covered, shared by then |",
+    "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
 ]
 
 

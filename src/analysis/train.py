@@ -110,7 +110,9 @@ def told(done: dict[str, tuple[Model, Path]]) -> str:
         if horizons:
             basis = f"learned for {horizons} from {model.trained['rows']:,} moments"
         elif model.pasts:
-            ages = f"{model.pasts[0].age / 3600:.3g} to {model.pasts[-1].age / 3600:.3g} hours"
+            ages = (
+                f"{model.pasts['final'][0].age / 3600:.3g} to {model.pasts['final'][-1].age / 3600:.3g} hours"
+            )
             basis = f"too few settled items to learn more from: past cascades stand in at {ages}"
         elif len(model.growth):
             basis = "too few settled items to learn from: the platform's usual growth stands in"
@@ -124,7 +126,7 @@ def _arrays(model: Model) -> dict[str, np.ndarray]:
     said: dict[str, Any] = {
         "format": FORMAT, "platform": model.platform, "metric": model.metric,
         "names": list(model.names), "trained": model.trained, "heads": [],
-        "pasts": [[past.age, past.name] for past in model.pasts],
+        "pasts": [],
     }  # fmt: skip
     out: dict[str, np.ndarray] = {}
     for name in ("growth", "pooled", "margins"):
@@ -137,8 +139,10 @@ def _arrays(model: Model) -> dict[str, np.ndarray]:
         for level, trees in levels.items():
             said["heads"].append([horizon, level])
             out |= {f"head/{horizon}/{level}/{key}": array for key, array in trees.arrays().items()}
-    for k, past in enumerate(model.pasts):
-        out |= {f"past/{k}/{name}": getattr(past, name) for name in PAST}
+    for horizon, pasts in model.pasts.items():
+        for past in pasts:
+            out |= {f"past/{len(said['pasts'])}/{name}": getattr(past, name) for name in PAST}
+            said["pasts"].append([horizon, past.age, past.name])
     out["said"] = np.array(json.dumps(said))
     return out
 
@@ -163,10 +167,10 @@ def _read(path: Path) -> Model | None:
         place = f"head/{horizon}/{level}/"
         parts = {key.removeprefix(place): value for key, value in arrays.items() if key.startswith(place)}
         heads.setdefault(horizon, {})[level] = Trees.of(parts)
-    pasts = tuple(
-        Past(age=age, name=name, **{part: arrays[f"past/{k}/{part}"] for part in PAST})
-        for k, (age, name) in enumerate(said["pasts"])
-    )
+    pasts: dict[str, tuple[Past, ...]] = {}
+    for k, (horizon, age, name) in enumerate(said["pasts"]):
+        past = Past(age=age, name=name, **{part: arrays[f"past/{k}/{part}"] for part in PAST})
+        pasts[horizon] = (*pasts.get(horizon, ()), past)
     return Model(
         said["platform"], said["metric"], tables["growth"], tables["pooled"], tuple(said["names"]), heads,
         tables["margins"], pasts, said["trained"],

@@ -57,6 +57,8 @@ def test_dated_acts_are_forecast_like_past_cascades(model):
     item, when, truth = at_four_hours(new)
     told = forecast.predict(model, new, item, when, "final")
     assert set(told["basis"]) == {"cascades"}
+    assert set(forecast.predict(model, new, item, when, "24h")["basis"]) == {"cascades"}
+    assert set(forecast.predict(model, new, item, when, "2x")["basis"]) == {"typical"}
     assert (told["q10"] >= told["value"] - 1e-6).all()
     error = (told["forecast"] - truth).abs() / truth
     yardstick = (told["yardstick"] - truth).abs() / truth
@@ -68,7 +70,7 @@ def test_few_past_cascades_rest_on_usual_growth_and_none_on_nothing():
     few = from_events(past(14), NOW)
     small = forecast.train(few, "bluesky", "repost")
     item, when, _ = at_four_hours(few)
-    assert small.pasts == ()
+    assert small.pasts == {}
     assert set(forecast.predict(small, few, item, when, "final")["basis"]) == {"typical"}
     empty = forecast.train(from_events(past(3), NOW), "bluesky", "repost")
     assert set(forecast.predict(empty, few, item, when, "final")["basis"]) == {"none"}
@@ -82,7 +84,7 @@ def test_what_past_cascades_taught_is_kept_in_the_file(model, tmp_path):
     item, when, _ = at_four_hours(tracks)
     one, two = (forecast.predict(m, tracks, item, when, "final") for m in (model, again))
     pd.testing.assert_frame_equal(one, two)
-    assert again.pasts[0].name == model.pasts[0].name
+    assert again.pasts["7d"][0].name == model.pasts["7d"][0].name
 
 
 def test_acts_stand_still_after_the_last_one():
@@ -102,6 +104,7 @@ def test_no_act_from_after_the_moment_reaches_the_features():
         item = np.flatnonzero(tracks.first <= as_of.timestamp())
         return features(tracks, item, np.full(len(item), as_of.timestamp()))[0]
 
+    assert "infectiousness" in features(from_events(acts), np.array([0]), np.array([as_of.timestamp()]))[1]
     assert no_leak(made, acts.assign(value=acts["audience"]), as_of).passed is True
 
 

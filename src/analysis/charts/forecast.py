@@ -11,6 +11,8 @@ from analysis.charts import style
 from analysis.models.outlook import HORIZON_NAMES
 from analysis.models.result import Result
 
+TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+"""Multiples marked; plotly's own logarithmic ticks write 2 for 20."""
 ROW = 34
 """Pixels an item's line is high."""
 
@@ -87,7 +89,12 @@ def outlook(result: Result, titles: Mapping[str, str], horizon: str = "final", m
     )
     figure.add_vline(x=1, line={"color": style.QUIET, "dash": "dot", "width": 1.5})
     figure.update_yaxes(tickvals=places, ticktext=labels, range=[-0.6, len(rows) - 0.4])
-    figure.update_xaxes(type="log", title="times what it has now (logarithmic)", dtick="D2")
+    figure.update_xaxes(
+        type="log",
+        title="times what it has now (logarithmic)",
+        tickvals=TICKS,
+        ticktext=list(map(str, TICKS)),
+    )
     top = rows.loc[(rows["forecast"] / rows["unit"]).idxmax()]
     description = (
         f"{len(rows)} rising items, each with its expected count {name} as a multiple of its present one and "

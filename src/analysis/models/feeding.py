@@ -28,7 +28,7 @@ from analysis.models.tracks import Tracks
 
 VERSION = "feeding 1.0"
 RATIO = ["branching_ratio", "forecast", "reason", "fits"]
-COLUMNS = ["title", "platform", "age_hours", "acts", "acts per act", "from outside", "ends at", "fits"]
+COLUMNS = ["title", "ends at", "acts", "acts per act", "from outside", "platform", "age_hours", "fits"]
 
 
 def feeding(
@@ -51,11 +51,11 @@ def feeding(
     Returns
     -------
     Result
-        Table: title (or the content's id); platform; age_hours; acts; acts per act (the branching ratio
-        with its 95 % interval, in words); from outside (share of the acts); ends at (acts, by its own
-        evidence); fits (whether the model describes the acts). Sorted by platform and branching ratio.
-        Extra: numbers (``cascade``'s columns, with content_id and platform), silent (platform,
-        content_id, reason).
+        Table: title (or the content's id); ends at (acts, by its own evidence, or why none can be named);
+        acts; acts per act (the branching ratio with its 95 % interval, in words); from outside (share of
+        the acts); platform; age_hours; fits (whether the model describes the acts). Sorted by platform and
+        branching ratio. Extra: numbers (``cascade``'s columns, with content_id and platform), silent
+        (platform, content_id, reason).
     """
     at = pd.Timestamp(as_of).timestamp()
     parameters = {"as_of": pd.Timestamp(as_of), "most": most}
@@ -117,10 +117,10 @@ def _in_words(numbers: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
         ends = f"{one['forecast']:,.0f} ({one['q10']:,.0f}–{one['q90']:,.0f})"
         known = one["branching_ratio"] == one["branching_ratio"]
         rows.append([
-            titles.get(one["content_id"], one["content_id"]), one["platform"], one["age_hours"], one["acts"],
+            titles.get(one["content_id"], one["content_id"]), one["reason"] or ends, one["acts"],
             ratio if known else "growing, not to be told",
             f"{one['share_from_outside']:.0%}" if known else None,
-            one["reason"] or ends, one["fits"],
+            one["platform"], one["age_hours"], one["fits"],
         ])  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -144,5 +144,5 @@ def _said(table: pd.DataFrame, silent: int) -> str:
             f"{top['ratio_high']:.2f}); {top['share_from_outside']:.0%} of its acts came from outside."
         )
     if poor:
-        said += f" {poor} are poorly described by the model: read their numbers with care."
+        said += f" Of {poor} the model describes the acts poorly: read those numbers with care."
     return said + (f" {silent} more have too few acts." if silent else "")

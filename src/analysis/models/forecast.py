@@ -11,10 +11,10 @@ items lies beyond it (conformalized quantile regression, Mondrian), and the medi
 single number ("forecast") is the level of the distribution, at or somewhat below its median, that had
 the smallest median absolute percentage error there: skewed growth makes it differ from the median.
 
-With fewer than 300 settled items on a platform, dated acts are forecast in the end like its past
-cascades (pooled.py, "cascades": 20 at that age are enough); for the rest its own growth factors stand in
-("typical"), with fewer than 10 items those of all platforms pooled ("pooled", wider). The classical
-extrapolation (growth.py) always stands beside as the yardstick.
+With fewer than 300 settled items on a platform, dated acts are forecast like its past cascades
+(pooled.py, "cascades": 20 at that age are enough), but for twice the age; for the rest its own growth
+factors stand in ("typical"), with fewer than 10 items those of all platforms pooled ("pooled", wider).
+The classical extrapolation (growth.py) always stands beside as the yardstick.
 
 Assumptions. The near future of a platform is like its newest past. An item is forecast while it is
 followed. Coverage holds on average over items of a kind, not for each.
@@ -46,6 +46,7 @@ ENOUGH = 300
 """Settled past items from which a platform is learned rather than pooled."""
 NEWEST = 0.2
 """Share of the past, the newest, kept for calibration."""
+DAY = 86_400.0
 LARGEST = 2000
 """Past cascades a platform's are learned from at most, the newest."""
 LEVELS = (0.1, 0.4, 0.5, 0.9)
@@ -64,7 +65,7 @@ class Model:
     heads : horizon -> level -> trees; empty where there was too little past
     margins : calibration per horizon, age and predicted size: ``above`` (log size from which a cell
         holds), what to add to each bound and the median, the lean, and items it rests on
-    pasts : what past cascades taught, one per age; only of dated acts
+    pasts : horizon -> what past cascades taught, one per age; only of dated acts
     trained : what it was trained on: until, first, items, rows, hash of the data, versions of tables
     """
 
@@ -75,7 +76,7 @@ class Model:
     names: tuple[str, ...] = ()
     heads: dict[str, dict[float, Trees]] = field(default_factory=dict)
     margins: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=MARGINS))
-    pasts: tuple[pooled.Past, ...] = ()
+    pasts: dict[str, tuple[pooled.Past, ...]] = field(default_factory=dict)
     trained: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -166,8 +167,8 @@ def predict(model: Model, tracks: Tracks, item: np.ndarray, when: np.ndarray, ho
     out["yardstick"], out["yardstick_q10"], out["yardstick_q90"] = (
         base[c].to_numpy() for c in ("forecast", "q10", "q90")
     )
-    if horizon == "final" and tracks.shape == "events" and model.pasts:
-        _like_past_cascades(model.pasts, tracks, item, when, out, basis)
+    if tracks.shape == "events" and model.pasts.get(horizon):
+        _like_past_cascades(model.pasts[horizon], tracks, item, when, out, basis)
     # learned only for ages between those it was learned at: trees do not extrapolate
     cells = model.margins[model.margins["horizon"] == horizon]
     if horizon in model.heads and len(cells) and len(item):
@@ -193,15 +194,19 @@ def _grow(matrix: np.ndarray, target: np.ndarray, level: float, seed: int) -> Tr
     return learn(matrix, target, level, 300 if large else 120, 31 if large else 15, smallest, seed)
 
 
-def _cascades(tracks: Tracks) -> tuple[pooled.Past, ...]:
-    """What settled cascades of dated acts taught, at every age at which enough were alive."""
+def _cascades(tracks: Tracks) -> dict[str, tuple[pooled.Past, ...]]:
+    """What settled cascades of dated acts taught, by horizon, at every age at which enough were alive."""
     if tracks.shape != "events" or not len(tracks):
-        return ()
+        return {}
     every = np.arange(len(tracks))
     settled = every[np.isfinite(tracks.truth(every, tracks.first, "final"))]
     ended = [pooled.of_track(tracks, k) for k in settled[np.argsort(tracks.first[settled])][-LARGEST:]]
-    pasts = (pooled.learn(ended, age) for age in AGES)
-    return tuple(past for past in pasts if past is not None)
+    out = {}
+    for horizon, end in (("24h", DAY), ("7d", 7 * DAY), ("final", np.inf)):
+        reached = [cascade.upto(end) for cascade in ended]
+        pasts = (pooled.learn(reached, age) for age in AGES if age * max(pooled.NEAR) < end)
+        out[horizon] = tuple(past for past in pasts if past is not None)
+    return {horizon: pasts for horizon, pasts in out.items() if pasts}
 
 
 def _like_past_cascades(

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.models.outlook import END, HORIZON_NAMES, Followed
+from analysis.models.outlook import HORIZON_NAMES, Followed
 from analysis.models.result import Result
 
 VERSION = "ledger 1.1"
@@ -137,7 +137,7 @@ def beside(forecasts: Result, record: Result) -> Result:
     known = {tuple(row[key] for key in keys): _in_words(row) for row in parts.to_dict("records")}
     wanted = zip(last["platform"], last["horizon"], _age(last["age_hours"]), strict=True)
     table = forecasts.table.copy()
-    table.insert(table.columns.get_loc(END) + 1, "earlier error", [known.get(key, NONE) for key in wanted])
+    table.insert(table.columns.get_loc("now") + 1, "earlier error", [known.get(key, NONE) for key in wanted])
     return replace(forecasts, table=table)
 
 

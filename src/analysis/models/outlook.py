@@ -38,7 +38,7 @@ HORIZON_NAMES = {"2x": "at twice its age", "24h": "at 24 hours", "7d": "at 7 day
 CLASSICAL = "classical, in the end"
 END = HORIZON_NAMES["final"]
 NEARER = [name for name in HORIZON_NAMES.values() if name != END]
-COLUMNS = ["title", "platform", "age_hours", "now", END, *NEARER, CLASSICAL, "basis"]
+COLUMNS = ["title", END, "now", "platform", "age_hours", *NEARER, CLASSICAL, "basis"]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def rising(
     Returns
     -------
     Result
-        Table, a row an item: title (or the item's id); platform; age_hours; now (with the metric); per
+        Table, a row an item: title (or the item's id); now (with the metric); platform; age_hours; per
         horizon its forecast and 80 % interval in words ("past" where it is), missing where none can be
         made; what the classical extrapolation says of the end; basis (of the last horizon forecast).
         Sorted by platform and expected gain. Extra: forecasts (rows of the forecasts table: all the

@@ -42,7 +42,7 @@ SPREAD = 0.8
 """Prior standard deviation of a standardised feature's weight."""
 NEAR = (0.8, 1.0, 1.25)
 """Multiples of an age at which past cascades are looked at: three views of each teach more than one."""
-LEFT_OUT = 60
+LEFT_OUT = 25
 """Up to here each past cascade is left out alone; above, a tenth at a time."""
 COLUMNS = ["content_id", "age_hours", "value", "forecast", "q10", "q50", "q90", "past", "reason"]
 
@@ -57,6 +57,11 @@ class Cascade:
     def count(self, age: float) -> float:
         """Repeats up to an age, seconds."""
         return float(np.searchsorted(self.times, age, side="right")) - 1.0
+
+    def upto(self, age: float) -> Cascade:
+        """The cascade as it was at an age, seconds."""
+        end = int(np.searchsorted(self.times, age, side="right"))
+        return Cascade(self.times[:end], self.followers[:end])
 
 
 @dataclass(frozen=True)
