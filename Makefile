@@ -46,9 +46,10 @@ sample: env
 report: env sample  ## every notebook on the sample world, published to reports/site/index.html
 	@$(BIN)/virality report --all
 
-lab: env sample  ## JupyterLab on the sample world
-	$(BIN)/python -m jupyterlab --KernelManager.transport=ipc $(if $(filter 0,$(shell id -u)),--allow-root) \
-	  notebooks/explore.ipynb
+lab: env sample  ## JupyterLab on notebooks/, with the sample world
+	PLOTLY_RENDERER=plotly_mimetype $(BIN)/python -m jupyterlab --KernelManager.transport=ipc \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.news_url=None \
+	  $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/explore.ipynb
 
 PYTEST := $(BIN)/python -m pytest
 test: env sample  ## unit, property, planted-truth, notebook and browser tests

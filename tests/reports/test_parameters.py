@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import UserError
-from analysis.reports.parameters import plain, read, resolve
+from analysis.reports.parameters import plain, read, resolve, sweep
 
 CELL = '''
 """What the report is asked."""
@@ -165,3 +165,17 @@ def test_a_url_that_is_none_is_refused_before_a_kernel_starts():
     for text in ("notaurl", "javascript:alert(1)", "/etc/passwd", "https://"):
         with pytest.raises(UserError, match="no http"):
             resolve(declared, [f"url={text}"], "story")
+
+
+def test_a_parameter_given_again_is_one_more_run() -> None:
+    known = read(CELL, "x")
+    assert sweep(known, [], "x") == [[]]
+    assert sweep(known, ["top=1", "platforms=a", "platforms=b"], "x") == [
+        ["top=1", "platforms=a", "platforms=b"]
+    ]
+    assert sweep(known, ["top=1", "deep=yes", "top=2", "top=1"], "x") == [
+        ["deep=yes", "top=1"],
+        ["deep=yes", "top=2"],
+    ]
+    with pytest.raises(UserError, match="share and top were each given several times"):
+        sweep(known, ["top=1", "share=1", "top=2", "share=2"], "x")
