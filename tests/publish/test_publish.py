@@ -61,12 +61,12 @@ def test_readers_get_the_site_and_only_what_changed_is_sent(target, growing: Gro
     assert go(growing, name).files == 0
 
 
-def test_a_rollback_brings_back_the_release_before_byte_for_byte(target, growing: Growing) -> None:
+def test_a_rollback_brings_back_the_release_before_byte_for_byte(target, growing: Growing, request) -> None:
     name, read = target
     with pytest.raises(UserError, match="no release before"):
         rollback(name, site=growing.folder, say=quiet)
     seen = []
-    for _ in range(3):
+    for _ in range(2 if "s3" in request.node.name else 3):
         seen.append((go(growing, name).release, read("index.html"), read("manifest.json"), read("feed.xml")))
         growing.add()
     for release, *pages in reversed(seen[:-1]):
@@ -200,7 +200,7 @@ def test_objects_have_their_type_and_how_long_they_may_be_kept(
 
 def test_old_releases_do_not_pile_up(target, growing: Growing, request) -> None:
     name, _ = target
-    for _ in range(8):
+    for _ in range(6):
         growing.add()
         go(growing, name)
     if "s3" in request.node.name:
