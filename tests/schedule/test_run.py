@@ -217,6 +217,14 @@ def test_what_the_time_did_not_reach_is_told_and_run_next_time(house):
     assert len(house.act.named("report")) == 2
     assert "its time was up" in house.status().problems[0].why
     assert house.act.named("publish") == []
+    house.clock.turn(minutes=1)
+    house.write(house.schedule().file.read_text().replace("90 min", "2 h"))
+    house.clock.turn(days=7, hours=1)
+    house.act.calls.clear()
+    assert house.run() == 1  # the first takes all of the time there is
+    assert len(house.act.named("report")) == 1
+    unreached = {one.subject: one.why for one in house.status().problems}["schedule time"]
+    assert unreached == "3 reports were not reached within `limit`"
     del house.act.answers["report"]
     house.clock.turn(minutes=5)
     assert house.run() == 0

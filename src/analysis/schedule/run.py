@@ -18,7 +18,7 @@ from analysis.alerts import Delivered
 from analysis.reports import manifest
 from analysis.reports.record import Record
 from analysis.schedule import problems, slots
-from analysis.schedule.commands import shown
+from analysis.schedule.commands import Ended, shown
 from analysis.schedule.entries import Entry
 from analysis.schedule.frame import Frame
 from analysis.schedule.state import Attempt, Standing
@@ -89,9 +89,18 @@ class Run(Frame):
             todo += [(entry, standing, one) for one in attempts if one.ripe(now)]
         todo.sort(key=lambda one: one[2].slot)
         self.save()
+        done = 0
         for entry, standing, attempt in todo:
-            self._report(entry, standing, attempt)
+            if not self._report(entry, standing, attempt):
+                break
+            done += 1
             self.save()
+        if done < len(todo):
+            self.note(
+                "schedule time", f"{len(todo) - done} reports were not reached within `limit`", "virality run"
+            )
+        else:
+            self.state.well("schedule time")
         if any(one.tries for standing in self.state.entries.values() for one in standing.open):
             self.failed = True
 
@@ -103,38 +112,33 @@ class Run(Frame):
             if record and record.status == "ok" and datetime.fromisoformat(record.checked) > since:
                 self._out(entry, standing, one, record)
 
-    def _report(self, entry: Entry, standing: Standing, attempt: Attempt) -> None:
+    def _report(self, entry: Entry, standing: Standing, attempt: Attempt) -> bool:
+        """Run a slot; False when the run's time was up before."""
         words = problems.command(entry, attempt.slot, self.schedule.limit)
-        record = ended = None
+        ended, record, failure = Ended(None), None, None
         for pause in (*PAUSES, None):
-            ended = self.act(words)
+            before = slots.answer(entry, attempt.slot, self.place.records())
+            done = self.act(words)
+            if done is None:
+                return False
+            ended = done
             record = slots.answer(entry, attempt.slot, self.place.records())
-            again = (
-                ended
-                and ended.status == 1
-                and record
-                and record.status == "failed"
-                and slots.starting(record)
-            )
-            started = ended is None or (ended.status is not None and not again)
-            if started or pause is None:
+            failure = record if record != before and record and record.status == "failed" else None
+            if pause is None or not (ended.status is None or (failure and slots.starting(failure))):
                 break
             self.log("restart", entry=entry.name, slot=attempt.slot, pause=pause)
             self.means.clock.sleep(pause)
-        if ended and ended.status == 0 and record and record.status == "ok":
+        if ended.status == 0 and record and record.status == "ok":
             self._out(entry, standing, attempt, record)
             self.means.say(f"{entry.name}: out")
-            return
-        failure = record if ended and ended.status == 1 and record and record.status == "failed" else None
-        why = problems.failure(failure) if failure else ended.why if ended else "the run's time was up"
-        now = self.means.clock.now()
-        attempt.failed(why, shown(words), failure is not None and slots.own(failure), now)
+            return True
+        why, now = problems.failure(failure) if failure else ended.why, self.means.clock.now()
+        final = failure is not None and slots.own(failure)
+        attempt.failed(why, shown(words), final, now)
         standing.failing_since = standing.failing_since or now
-        self.failed = True
-        self.log(
-            "failed", entry=entry.name, slot=attempt.slot, why=why, tries=attempt.tries, final=attempt.final
-        )
+        self.log("failed", entry=entry.name, slot=attempt.slot, why=why, tries=attempt.tries, final=final)
         self.means.say(f"{entry.name}: FAILED: {why}")
+        return True
 
     def _out(self, entry: Entry, standing: Standing, attempt: Attempt, record: Record) -> None:
         now = self.means.clock.now()
