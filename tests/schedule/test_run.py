@@ -226,7 +226,7 @@ def test_what_the_time_did_not_reach_is_told_and_run_next_time(house):
     unreached = {one.subject: one.why for one in house.status().problems}["schedule time"]
     assert unreached == "3 reports were not reached within `limit`"
     del house.act.answers["report"]
-    house.clock.turn(minutes=5)
+    house.clock.turn(minutes=10)
     assert house.run() == 0
     assert house.problems() == set()
 
