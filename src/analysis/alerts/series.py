@@ -59,7 +59,12 @@ def watched(store: Store, since: datetime, now: datetime) -> list[Watched]:
 def _sites(rows: pd.DataFrame, store: Store) -> list[Watched]:
     """Each site's exposure, its total first, and its most visited contents."""
     content = store.read("content", ["content_id", "site"])
-    rows = rows.assign(site=rows["content_id"].map(content.set_index("content_id")["site"]))
+    of_site = content.set_index("content_id")["site"]
+    rows = rows.assign(site=rows["content_id"].map(of_site))
+    # since its first visit ever, not only those read here
+    first = 'select content_id, min("start") as born from intervals where value > 0 group by content_id'
+    born = store.sql().execute(first).df().set_index("content_id")["born"].dt.tz_localize("UTC")
+    begun = born.groupby(born.index.map(of_site)).min()
     out = []
     for site, mine in rows.groupby("site"):
         metric = next((name for name in EXPOSURE if (mine["metric"] == name).any()), None)
@@ -72,7 +77,9 @@ def _sites(rows: pd.DataFrame, store: Store) -> list[Watched]:
         if bins.empty:
             continue
         out.append(Watched(f"{metric} {site}", metric, str(site), "", "", bins, sources))
-        new = _new(bins, sources)
+        # what was there when the data begin is of unknown age
+        fresh = born[born >= begun.get(site, born.min()) + pd.Timedelta(days=1)]
+        new = _new(bins, sources, fresh)
         if len(new):
             summed = _own(bins, new)
             out.append(Watched(f"{metric} {site} new", metric, str(site), "", "", summed, new, True))
@@ -120,14 +127,13 @@ def _bins(rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return bins.reset_index(), sources[["platform", "content_id", *key, "value", "observed_at"]]
 
 
-def _new(bins: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
+def _new(bins: pd.DataFrame, sources: pd.DataFrame, born: pd.Series) -> pd.DataFrame:
     """What contents brought while the model that watches them one by one is still silent about them."""
-    born = sources.groupby("content_id")["start"].transform("min")
+    some = sources[sources["content_id"].isin(born.index)]
+    if some.empty:
+        return some
     width = (bins["end"] - bins["start"]).median()
-    # what was there when the data begin is of unknown age
-    return sources[
-        (sources["start"] < born + HEAD * width) & (born >= bins["start"].min() + pd.Timedelta(days=1))
-    ]
+    return some[some["start"] < some["content_id"].map(born) + HEAD * width]
 
 
 def _own(bins: pd.DataFrame, mine: pd.DataFrame) -> pd.DataFrame:
