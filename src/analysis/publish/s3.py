@@ -34,7 +34,7 @@ class S3(Files):
         config = {"connect_timeout": 10, "read_timeout": PATIENCE, "retries": retries}
         with told(self.where):
             self._fs = s3fs.S3FileSystem(
-                config_kwargs=config, use_listings_cache=False, skip_instance_cache=True
+                config_kwargs=config, use_listings_cache=False, skip_instance_cache=True, max_concurrency=1
             )
             self._fs.retries = 1  # botocore repeats what is worth it; both together take minutes
 
