@@ -196,6 +196,8 @@ def test_tweets_js(tmp_path):
     assert readings == {
         ("1", "likes"): 12, ("1", "retweets"): 3, ("3", "likes"): 1, ("3", "retweets"): 0,
         ("4", "likes"): 7, ("4", "retweets"): 2,
+        # of a post's words only their number is kept: links, names and hashtags are none
+        ("1", "words"): 5, ("3", "words"): 2, ("4", "words"): 1,
     }  # fmt: skip
     assert [g["item_id"] for g in rows(batches, "gone")] == ["1341800000000000005"]
     assert "Words" not in str([b.events.to_dict() for b in batches])

@@ -43,6 +43,14 @@ CARD = Card(
         _reading("shares", "shares", "shares of the post by its share menu (analytics)"),
         _reading("profile_visits", "visits", "visits of the profile from the post (analytics)"),
         _reading("follows", "accounts", "accounts that followed from the post (analytics)"),
+        Metric(
+            "words",
+            "words",
+            "reading",
+            "words of an own post beside links, names and hashtags (archive); none of them is kept",
+            "words",
+            cumulative=False,
+        ),
         *(
             Metric(
                 f"account_{name}",

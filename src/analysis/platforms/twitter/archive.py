@@ -16,6 +16,7 @@ PLATFORM = "twitter"
 CREATED = "%a %b %d %H:%M:%S %z %Y"
 COUNTERS = {"favorite_count": "likes", "retweet_count": "retweets"}
 _MADE = re.compile(r'"generationDate"\s*:\s*"([^"]+)"')
+_NO_WORD = re.compile(r"https?://\S+|[@#]\w+")
 _STATUS = re.compile(r"https?://(?:www\.|mobile\.)?(?:twitter|x)\.com/[^/]+/status(?:es)?/(\d+)")
 
 
@@ -27,7 +28,7 @@ def tweets(path: Path, observed_at: datetime | None = None) -> Iterator[Batch]:
     where it carries none. Likes and retweets are readings of the day the archive was made: from its
     manifest.js where that lies beside, else from the file's date. A repost's counters belong to
     somebody else's post and are left out. A record of deleted-tweets.js makes the store forget it.
-    No words of a post are kept.
+    No words of a post are kept, but how many there were beside links, names and hashtags: ``words``.
     """
     made = observed_at or _archive_made(path)
     rows = rows_of(PLATFORM, path, made, "twitter archive", "archive")
@@ -72,6 +73,8 @@ def _tweet(rows: Rows, post: dict[str, Any]) -> None:
     answered = post.get("in_reply_to_status_id_str") or post.get("in_reply_to_status_id")
     made = max(rows.observed_at, at)
     contents = post_events(rows, native, at, links_of(post), answered, made, repost=repost)
+    if isinstance(words, str) and not repost:
+        counters["words"] = float(len(re.findall(r"\w+", _NO_WORD.sub(" ", words))))
     for metric, value in counters.items():
         rows.reading(native, contents, metric, value, observed_at=made)
 
