@@ -19,7 +19,8 @@ with r_p >= 0 the dark visits a stated one brings along, by weighted least squar
 Intervals are of prediction: how far the estimate may lie from the visits that really came. Their variance
 adds up the baseline's over-dispersion and correlation (over hours and between pages), the counting noise
 of dark visits, the doubt about each share's size, and how the ratio differs between shares (each share a
-cluster). A normal quantile turns it into an interval, held at 0 and at what was counted.
+cluster). Student's t, with a degree of freedom less than contents were shared there, turns it into an
+interval, held at 0 and at what was counted.
 
 Identifiable? Two platforms of whose shares nine in ten coincide within two hours on the same content, both
 ways round, or whose expected dark visits correlate above 0.9 once the baseline is out, are one group: their
@@ -43,6 +44,7 @@ Royall, Finite Population Sampling and Inference (2000) for the error of a predi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any
 
@@ -66,6 +68,8 @@ TOGETHER, NEAR, ALIKE = 0.9, 2, 0.9  # part of shares that coincide; within hour
 LEAST_STATED = 10.0
 LEAST_HOURS = 48
 PLACEBOS = 20  # of each kind
+BESIDE = 12.0  # hours, in the mean, after a real share
+PRIOR = 5.0  # placebos' worth of belief that errors are right
 SURE = 0.99  # chance alone makes more placebos stand out than allowed once in a hundred fits
 COLUMNS = [
     "platform", "kind", "shares", "visits", "low", "high", "stated", "dark", "dark_low", "dark_high",
@@ -115,7 +119,7 @@ def attribution(
         ``unknown_hours``: content-hours of the period that were not counted. Unknown numbers are missing.
 
         ``extra``: ``kernels`` (platform, hours, part: of a share's visits, that come so many hours
-        after it), ``daily`` (platform, start, end, value: visits by day, dark social, baseline, elsewhere
+        after it; come: by the end of that hour), ``daily`` (platform, start, end, value: visits by day, dark social, baseline, elsewhere
         as bands of their own; missing where unknown), ``contents`` (content_id, platform, shares, visits),
         ``stated`` (platform, group, stated), ``placebos`` (kind, number, deviate, excludes).
 
@@ -143,6 +147,8 @@ def attribution(
         fit = _apportioned(joined, courses)
     rng = np.random.default_rng(seed)
     checks, placebos = _placebos(joined, courses, fit, level, rng)
+    wider = _wider(placebos)
+    fit = replace(fit, error=fit.error * wider, whole=fit.whole * wider)
     table = _table(joined, courses, fit, groups, level, rng)
     failed = [check for check in checks if check.passed is False]
     found = table["kind"].isin(["platform", "group"]) & (table["status"] == "found")
@@ -241,22 +247,35 @@ def _placebos(
     real = [course for course in courses if len(course.size)]
     hours = site.known.shape[1]
     rows = []
+    page, hour = np.nonzero(site.known)
+    shared = np.concatenate([np.column_stack([c.content, c.hour]) for c in courses]).astype(np.int64)
+
+    def tried(kind: str, number: int, column: np.ndarray) -> None:
+        rows.append((kind, number, _dark.placebo(column, fit.weights, fit.base)))
+
     for number in range(PLACEBOS):
-        if hours >= 4 * REACH // 2 and whole.any():
+        if hours >= 2 * REACH and whole.any():
             days = int(rng.integers(3, hours // 24 - 3))
-            moved = np.roll(whole, 24 * days, axis=1) * site.known
-            rows.append(("dates", number, _dark.placebo(moved, fit.weights, fit.base)))
-        if real:
-            like = real[int(rng.integers(len(real)))]
-            page, hour = np.nonzero(site.known)
-            at = rng.integers(0, len(page), max(len(like.size), 3))
-            size = rng.choice(like.size, len(at))
-            made = _kernel.spread(page[at], hour[at], size, like.kernel, site.known * like.beat)
-            rows.append(("platforms", number, _dark.placebo(made, fit.weights, fit.base)))
+            tried("dates", number, np.roll(whole, 24 * days, axis=1) * site.known)
+        if not real:
+            continue
+        like = real[int(rng.integers(len(real)))]
+        count = max(len(like.size), 3)
+        size = rng.choice(like.size, count)
+        at = rng.integers(0, len(page), count)
+        awake = site.known * like.beat
+        tried("platforms", number, _kernel.spread(page[at], hour[at], size, like.kernel, awake))
+        beside = shared[rng.integers(0, len(shared), count)]
+        later = np.minimum(beside[:, 1] + rng.exponential(BESIDE, count).astype(np.int64), hours - 1)
+        tried("neighbours", number, _kernel.spread(beside[:, 0], later, size, like.kernel, awake))
     table = pd.DataFrame(rows, columns=["kind", "number", "deviate"])
     table["excludes"] = table["deviate"].abs() > z
     checks = []
-    for kind, what in (("dates", "the shares moved to other days"), ("platforms", "made-up platforms")):
+    for kind, what in (
+        ("dates", "the shares moved to other days"),
+        ("platforms", "made-up platforms at random hours"),
+        ("neighbours", "made-up platforms beside real shares"),
+    ):
         mine = table[table["kind"] == kind]
         if mine.empty:
             checks.append(Check(f"placebo {kind}", None, f"The period is too short for {what}."))
@@ -272,6 +291,12 @@ def _placebos(
             )
         )
     return tuple(checks), table
+
+
+def _wider(placebos: pd.DataFrame) -> float:
+    """By how much placebos beside real shares scatter more than their errors say; at least 1."""
+    deviate = placebos.loc[placebos["kind"] == "neighbours", "deviate"].to_numpy()
+    return max(1.0, float(np.sqrt((PRIOR + (deviate**2).sum()) / (PRIOR + len(deviate)))))
 
 
 def _allowed(trials: int, rate: float) -> int:
@@ -300,7 +325,6 @@ def _table(
     level: float,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    z = NormalDist().inv_cdf(0.5 + level / 2)
     direct = float(site.direct.sum())
     total = direct + sum(float(y.sum()) for y in site.stated.values()) + site.elsewhere
     unknown = int((~site.known).sum())
@@ -308,6 +332,7 @@ def _table(
     rows: list[dict[str, Any]] = []
     for p, (one, course) in enumerate(zip(site.platforms, courses, strict=True)):
         dark, error = float(fit.dark[p]), float(fit.error[p])
+        z = _quantile(level, len(np.unique(course.content)))
         dark_low = float(np.clip(fit.signed[p] - z * error, 0.0, dark))
         dark_high = float(np.clip(max(fit.signed[p], dark) + z * error, 0.0, max(direct, 0.0)))
         tried = bool(course.driven.any())
@@ -328,11 +353,10 @@ def _table(
             "status": "inconclusive" if not tried else "found" if stated + dark_low > 0 else "nothing",
             "reason": reason,
         }  # fmt: skip
-        rows.append(row | _per_share(course, dark, error, z, rng) | _pace(course))
+        rows.append(row | _per_share(course, dark, error, level, rng) | _pace(course))
     kept = np.nansum(fit.dark)
+    z = _quantile(level, int(np.any([c.driven.any(axis=1) for c in courses], axis=0).sum()))
     base = float((fit.base * site.known).sum())
-    background = sum(float(y.sum()) for y in site.stated.values())
-    del background
     signed = float(fit.signed.sum())
     low, high = max(0.0, min(kept, signed - z * fit.whole)), min(direct, max(kept, signed) + z * fit.whole)
     rows.append(
@@ -353,8 +377,15 @@ def _table(
     return pd.concat([table[ours].sort_values("visits", ascending=False), table[~ours]], ignore_index=True)
 
 
+def _quantile(level: float, contents: int) -> float:
+    """Student's t with a degree of freedom less than contents: they are what differs (Cameron & Miller 2015)."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(contents - 1, 2), 0.5 + level / 2))
+
+
 def _per_share(
-    course: Course, dark: float, error: float, z: float, rng: np.random.Generator
+    course: Course, dark: float, error: float, level: float, rng: np.random.Generator
 ) -> dict[str, float]:
     """Visits a seen share brought; its interval holds the attribution's error and how shares differ."""
     seen = course.count > 0
@@ -371,8 +402,7 @@ def _per_share(
     pick = rng.integers(0, seen.sum(), (2000, int(seen.sum())))
     rates = each[pick].sum(axis=1) / course.count[seen][pick].sum(axis=1)
     drawn = rates * np.maximum(factor + rng.standard_normal(2000) * error / driven, 0.0)
-    cover = NormalDist().cdf(z)
-    low, high = np.quantile(drawn, [1 - cover, cover])
+    low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2])
     return {"per_share": value, "per_share_low": float(low), "per_share_high": float(high)}
 
 
@@ -406,7 +436,9 @@ def _extra(
     nothing = np.zeros(site.direct.shape)
     lag = np.arange(REACH)
     kernels = [
-        pd.DataFrame({"platform": one, "hours": lag, "part": course.kernel})
+        pd.DataFrame(
+            {"platform": one, "hours": lag, "part": course.kernel, "come": np.cumsum(course.kernel)}
+        )
         for one, course in zip(names, courses, strict=True)
         if not course.borrowed
     ]
@@ -446,7 +478,7 @@ def _extra(
         ],
         columns=["platform", "group", "stated"],
     )
-    empty = pd.DataFrame(columns=["platform", "hours", "part"])
+    empty = pd.DataFrame(columns=["platform", "hours", "part", "come"])
     return {"kernels": pd.concat(kernels, ignore_index=True) if kernels else empty, "daily": daily,
             "contents": contents, "stated": stated}  # fmt: skip
 
