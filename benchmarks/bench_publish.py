@@ -1,7 +1,7 @@
 """Readers while a site is published again and again, and publishes that are killed: who sees a mixed site?
 
-``python -m benchmarks.bench_publish [--publishes 300] [--kills 50]`` publishes a small site, which grows, fails
-and is thinned, to a folder and to S3 (moto, a process of its own on loopback) while readers in processes of
+``python -m benchmarks.bench_publish [--publishes 300] [--kills 50]`` publishes a small site, growing, failing
+and thinned, to a folder and to S3 (moto, a process of its own on loopback) while readers in processes of
 their own come in by the index and follow every link; then it kills publishes (-9) at random moments, repeats
 them, and looks whether anything is lost, torn or there twice. It writes docs/figures/publish.md.
 """
