@@ -23,7 +23,7 @@ BUNDLE = {
     *("bar", "box", "violin", "histogram", "scatter", "pie", "image"),
     *("heatmap", "contour", "histogram2d", "histogram2dcontour", "scatterternary"),
 }
-ROWS_SHOWN = 100
+ROWS_SHOWN, CELLS_SHOWN = 100, 600  # of a chart's numbers; more would be most of a page's weight
 HEIGHT = 420
 EVEN = 8  # times in even steps are worth packing from here on
 BOX = ("lowerfence", "q1", "median", "q3", "upperfence")
@@ -43,6 +43,7 @@ class Figure:
     csv : every number behind the chart
     table : the same as escaped HTML, or a summary of it where it is long
     rows : rows of the csv
+    whole : whether the table shows every row
     """
 
     name: str
@@ -55,11 +56,7 @@ class Figure:
     csv: str
     table: str
     rows: int
-
-    @property
-    def whole(self) -> bool:
-        """Whether the table shows every row."""
-        return self.rows <= ROWS_SHOWN
+    whole: bool
 
 
 def build(raw: dict[str, Any], number: int) -> Figure:
@@ -92,6 +89,7 @@ def build(raw: dict[str, Any], number: int) -> Figure:
     description = clean.text(unescape(str(meta.get("description") or ""))) if isinstance(meta, dict) else ""
     for trace in spec.get("data", []):
         trace.update({axis: _packed(trace[axis]) for axis in ("x", "y") if axis in trace})
+    whole = len(frame) <= ROWS_SHOWN and frame.size <= CELLS_SHOWN
     return Figure(
         name=name,
         title=title or f"Chart {number}",
@@ -101,8 +99,9 @@ def build(raw: dict[str, Any], number: int) -> Figure:
         spec={"data": spec.get("data", []), "layout": layout},
         template=template,
         csv=_csv(frame),
-        table=table_html(frame if len(frame) <= ROWS_SHOWN else _summary(frame), title),
+        table=table_html(frame if whole else _summary(frame), title),
         rows=len(frame),
+        whole=whole,
     )
 
 
