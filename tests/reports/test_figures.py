@@ -141,3 +141,12 @@ def test_the_sites_plotly_is_the_one_plotly_speaks_to_and_fits_the_budget() -> N
     bundle = TEMPLATE / PLOTLY
     assert bundle.stat().st_size <= 1_600_000
     assert (TEMPLATE / "plotly-LICENSE").read_text().startswith("MIT License")
+
+
+def test_many_numbers_are_summed_up_and_all_stand_in_the_file() -> None:
+    many = go.Figure([go.Scatter(x=HOURS, y=np.arange(5.0), name=f"line {n}") for n in range(200)])
+    figure = built(many)
+    assert not figure.whole
+    assert figure.table.count("<tr>") == 1 + 200  # a row a series
+    assert len(rows(figure)) == 1 + 5
+    assert built(go.Figure(go.Bar(x=["a"], y=[1]))).whole
