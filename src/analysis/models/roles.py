@@ -8,17 +8,17 @@ Formula. By platform, kind of content, and for what own accounts do business and
 
 * **Exposure**: visits per share (as ``exposure.visits_per_share``); reach, the share of the contents
   shared there that it sent anybody to; the busiest day, the part of its visits that came within each
-  content's busiest 24 hours, by a ratio over contents with its interval from a seeded bootstrap over
-  contents; those whose busiest day is not a week old are left out. Where that interval lies above one
-  half the platform is a **flash** here, below a **tail**.
+  content's busiest 24 hours, as a ratio over contents; those whose busiest day is not a week old are left
+  out. Where that interval lies above one half the platform is a **flash** here, below a **tail**.
 * **Networking**: posts answered, the share of own posts to which somebody replied or which somebody
   quoted; answered back, the share of those people whom the account answered; returning, the share of them
   who answered two posts or more; own posts a week.
 * **Links**: what the card says of the platform's links, and of the pages `virality links` looked at, the
   share whose link is followed.
 
-Shares have Wilson's 90 % interval, counts Garwood's, ratios a percentile bootstrap (2,000 resamples) that
-is widened by t over normal and sqrt(n / (n - 1)), as few contents scatter less than they should.
+Shares have Wilson's 90 % interval, counts Garwood's; the ratio over contents has the jackknife's, on the
+logit scale, with a t quantile for Kish's effective number of contents. Visits per share keep the 95 %
+interval of their model.
 
 Assumes that contents are alike and independent of one another. A platform's visits are those that still
 carry its referrer; what arrived without one is the attribution's to apportion.
@@ -26,8 +26,8 @@ carry its referrer; what arrived without one is the attribution's to apportion.
 Abstains, measure by measure, below five contents, posts, people or pages (three contents for the busiest
 day, two for visits per share): "not enough data".
 
-Source. Wilson, J. Am. Stat. Assoc. 22 (1927); Garwood, Biometrika 28 (1936); Hesterberg, The American
-Statistician 69 (2015) for the widened bootstrap.
+Source. Wilson, J. Am. Stat. Assoc. 22 (1927); Garwood, Biometrika 28 (1936); Efron and Stein, Ann. Stat. 9
+(1981) for the jackknife; Kish, Survey Sampling (1965), for the effective number.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from analysis.models.result import Result, Verdict
 from analysis.platforms.card import Card
 
 VERSION = "roles 1.0"
-LEAST, RESAMPLES = 5, 2000
+LEAST = 5
 LEAST_SETTLED = 3
 """Contents a ratio needs: its interval knows how few they are."""
 SETTLED = pd.Timedelta(days=7)
@@ -91,7 +91,7 @@ def roles(
     kinds
         content_id to its kind of content; None: all content is of one kind.
     seed
-        Of the bootstraps.
+        Of the bootstrap behind visits per share.
 
     Returns
     -------
@@ -152,10 +152,10 @@ def _exposure(
             yield _share(platform, "reach", reached, len(names), "contents shared there")
         hours = visits[(visits["platform"] == platform) & visits["value"].notna()]
         if len(hours):
-            yield _busiest_day(platform, hours, visits["end"].max(), seed)
+            yield _busiest_day(platform, hours, visits["end"].max())
 
 
-def _busiest_day(platform: str, hours: pd.DataFrame, newest: pd.Timestamp, seed: int) -> Row:
+def _busiest_day(platform: str, hours: pd.DataFrame, newest: pd.Timestamp) -> Row:
     """The part of its visits that came in each content's busiest day: a flash or a tail."""
     inside, whole = [], []
     for _, part in hours[hours["value"] > 0].groupby("content_id"):
@@ -167,7 +167,7 @@ def _busiest_day(platform: str, hours: pd.DataFrame, newest: pd.Timestamp, seed:
     few = (
         "" if len(whole) >= LEAST_SETTLED else _few(len(whole), "contents whose week is over", LEAST_SETTLED)
     )
-    low, high = ratio_interval(early, all_of_it, seed) if not few else (np.nan, np.nan)
+    low, high = ratio_interval(early, all_of_it) if not few else (np.nan, np.nan)
     value = early.sum() / all_of_it.sum() if len(whole) else np.nan
     row = _row(platform, "busiest day", value, low, high, early.sum(), all_of_it.sum(),
                "share of its visits", few)  # fmt: skip
@@ -185,17 +185,19 @@ def busiest(start: pd.Series, value: np.ndarray) -> tuple[pd.Timestamp, float]:
     return pd.Timestamp(int(at[best]), unit="s", tz="UTC"), float(held[best])
 
 
-def ratio_interval(part: np.ndarray, whole: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """A 90 % interval of sum(part) / sum(whole), contents drawn again; between 0 and 1."""
-    from scipy.stats import norm, t
+def ratio_interval(part: np.ndarray, whole: np.ndarray) -> tuple[float, float]:
+    """A 90 % interval of sum(part) / sum(whole) over contents; between 0 and 1."""
+    from scipy.special import expit, logit
+    from scipy.stats import t
 
-    n = len(whole)
-    pick = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
-    drawn = part[pick].sum(axis=1) / np.maximum(whole[pick].sum(axis=1), 1e-9)
-    # the percentiles that t and the lost degree of freedom ask for
-    tail = norm.cdf(-np.sqrt(n / (n - 1)) * t.ppf(0.95, n - 1))
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    return float(low), float(high)
+    n, everything = len(whole), whole.sum()
+    ratio = np.clip(part.sum() / everything, 0.5 / everything, 1 - 0.5 / everything)
+    without = (part.sum() - part) / (everything - whole)
+    variance = (n - 1) / n * ((without - without.mean()) ** 2).sum() + ratio * (1 - ratio) / everything
+    # one content with most of the visits leaves fewer to learn from than there are
+    effective = everything**2 / (whole**2).sum()
+    wide = t.ppf(0.95, max(effective - 1, 1.0)) * np.sqrt(variance) / (ratio * (1 - ratio))
+    return float(expit(logit(ratio) - wide)), float(expit(logit(ratio) + wide))
 
 
 def _networking(acts: pd.DataFrame, answers: pd.DataFrame) -> Iterator[Row]:
