@@ -149,8 +149,8 @@ def main(seeds: int = 400) -> None:
             [
                 f"# Measured\n\nBy `python -m benchmarks.bench_conduct {seeds}`: {seeds} seeds a cell.\n",
                 "## Bursts, planted and not\n",
-                "At most 5 % may be found where nothing was planted. A timetable is no burst, nor are many posts "
-                "on few days.\n",
+                "At most 5 % may be found where nothing was planted. A timetable is no burst, nor are many "
+                "posts on few days.\n",
                 *bursts(seeds),
                 f"\n## Own links against a limit of {LIMIT:.0%}\n",
                 "At most 5 % may be called above the limit where the true share does not exceed it.\n",
