@@ -64,7 +64,7 @@ def table_html(frame: pd.DataFrame, caption: str = "") -> str:
         )
         rows.append(f"<tr>{''.join(cells)}</tr>")
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    body = f'<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
+    body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
     return f'<table class="data {AS_IT_IS}">{title}{body}</table>'
 
 
@@ -106,13 +106,16 @@ def about(contents: pd.DataFrame) -> About:
 
 
 def say(*sentences: str) -> Shown:
-    """Computed sentences as a paragraph."""
+    """Computed sentences as a paragraph; empty ones are left out."""
     words = " ".join(sentence.strip() for sentence in sentences if sentence.strip())
     return Shown(f'<div class="{AS_IT_IS}"><p>{escape(words)}</p></div>', words)
 
 
 def show(frame: pd.DataFrame, caption: str = "") -> Shown:
-    """A frame as a table of the page; one without rows says so."""
+    """A frame as a table, escaped, under a caption: unknown in words, few digits, times in UTC.
+
+    A frame without rows says so. On a page the table can be sorted and downloaded.
+    """
     if frame.empty:
         return say(f"{caption}: nothing." if caption else "Nothing.")
     return Shown(table_html(frame, caption), frame.to_string(index=False))

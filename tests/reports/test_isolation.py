@@ -40,7 +40,8 @@ HOSTILE = {
         "hostile = 1\n'changed'",
     ),
     "breaks_python": (
-        "import builtins, json\njson.dumps = lambda *a, **k: 'hostile'\nbuiltins.sorted = builtins.len = None",
+        "import builtins, json\n"
+        "json.dumps = lambda *a, **k: 'hostile'\nbuiltins.sorted = builtins.len = None",
     ),
     "kills_itself": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",),
     "crashes": ("import ctypes\nctypes.string_at(0)",),
@@ -94,7 +95,9 @@ def test_the_others_never_see_it(
         write(name, "# Hostile", *HOSTILE[name])
         write(f"witness_{number}", *WITNESS)
     order = [one for number, name in enumerate(chosen) for one in (name, f"witness_{number}")]
-    done = make(order, [], options=Options(cell_timeout=5 if forks else 60, timeout=90), say=lambda line: None)
+    done = make(
+        order, [], options=Options(cell_timeout=5 if forks else 60, timeout=90), say=lambda line: None
+    )
     found = records(project)
     assert set(found) == set(order)
     witnesses = [seen(project, found[name]) for name in order if name.startswith("witness")]
@@ -122,6 +125,27 @@ def test_the_others_never_see_it(
         left = int((project / "notebooks/left").read_text())
         with pytest.raises(ProcessLookupError):
             os.kill(left, 0)
+
+
+def test_whoever_is_struck_by_the_end_of_the_parent_is_run_again(
+    project: Path, write: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWSER_PATH", "/nonexistent/chromium")
+    write(
+        "kills_the_parent",
+        "# Kills",
+        "import os, signal, time\nfrom pathlib import Path\n"
+        "while not Path('slow').exists(): time.sleep(0.05)\n"
+        "if not Path('killed').exists():\n"
+        "    Path('killed').touch()\n    os.kill(os.getppid(), signal.SIGKILL)\n    time.sleep(60)",
+    )
+    write(
+        "slow", "# Slow", "from pathlib import Path\nimport time\nPath('slow').touch()\ntime.sleep(1)\n'here'"
+    )
+    write("later", "# Later", "'here too'")
+    done = make(["kills_the_parent", "slow", "later"], [], say=lambda line: None)
+    assert (project / "notebooks/killed").exists()
+    assert not done.failed
 
 
 def test_fifty_reports_on_every_core_and_none_is_lost(

@@ -150,7 +150,7 @@ def latest(intervals: pd.DataFrame) -> pd.DataFrame:
 
 
 def course(found: pd.DataFrame) -> pd.DataFrame:
-    """How each counter grew: a row an item.
+    """How each counter grew: a row an item of ``found``, which is what ``counters`` gives.
 
     platform, metric, item_id, content_id, born, born_known; first_value, at the first look; value,
     at the last; looks; fell, by how much it stood below its own highest at the end; fastest (UTC) and

@@ -46,8 +46,9 @@ LEAST = (
 def exposure(intervals: pd.DataFrame, metric: str = EXPOSURE[0], by_platform: bool = False) -> pd.DataFrame:
     """Exposure as series: content_id, platform, start, end, value (missing where nothing is known).
 
-    ``platform`` is "all" for a content's total, and where it came from when ``by_platform``. Where several
-    observers counted a content, the one with most bins is kept.
+    Of the table ``intervals``, one ``metric`` (visits, page views, ...). ``platform`` is "all" for a
+    content's total, and where it came from when ``by_platform``. Where several observers counted a content,
+    the one with most bins is kept.
     """
     rows = _one_observer(latest(intervals[intervals["metric"] == metric]))
     # a bin that was counted in part is not the whole of it
@@ -76,8 +77,9 @@ def by_source(
 ) -> pd.DataFrame:
     """Exposure by where it came from, in few enough bins to be drawn: platform, start, end, value.
 
-    The ``most`` greatest sources by name, the rest together as "further sources"; a bin of which any
-    part is unknown is unknown. Whole hours, days or weeks, so that the period has at most ``bins``.
+    Of the table ``intervals``, one ``metric`` in the period [``since``, ``until``). The ``most`` greatest
+    sources by name, the rest together as "further sources"; a bin of which any part is unknown is unknown.
+    Whole hours, days or weeks, so that the period has at most ``bins``.
     """
     rows = exposure(intervals, metric, by_platform=True)
     rows = rows[(rows["start"] >= since) & (rows["start"] < until)]

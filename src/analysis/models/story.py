@@ -31,6 +31,11 @@ VERSION = "story 1.0"
 def pick(contents: pd.DataFrame, url: str) -> pd.Series:
     """The content of that address, or an empty row for it when the store does not know it.
 
+    Parameters
+    ----------
+    contents : the table of contents
+    url : in any form: it is brought into its canonical one
+
     Raises
     ------
     UserError
@@ -53,7 +58,8 @@ def around(
 ) -> tuple[pd.Timestamp, pd.Timestamp]:
     """The days a story is about: from a content's first appearance, for so many days at most.
 
-    ``happened`` and ``seen`` are the moments of its dated acts and bins, and of looks at it.
+    ``happened`` and ``seen`` are the moments of its dated acts and bins, and of looks at it. ``since`` and
+    ``until`` (the first day after it) stand for themselves where they are given.
     """
     moments = pd.concat([happened, seen]).dropna()
     first = moments.min() if len(moments) else pd.Timestamp(0, tz="UTC")

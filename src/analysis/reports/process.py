@@ -85,6 +85,10 @@ class Processes:
         outcome: dict[str, Any] = {}
         for stage in ("run", "page"):
             heard, status = self._stage(stage, work, job, clocks, say)
+            if status == GONE and self._zygote and not self.stopped:  # through no fault of its own: once more
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._zygote.wait(GRACE)
+                heard, status = self._stage(stage, work, job, clocks, say)
             outcome |= heard.get("outcome", {})
             if status != 0 or not outcome.get("done"):
                 return {"error": _error(heard, status, job, work)}
