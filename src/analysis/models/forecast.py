@@ -36,6 +36,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.models import growth, pooled
+from analysis.models._conformal import CELL, MARGINS, adjust, calibrate
 from analysis.models.features import features
 from analysis.models.tracks import HORIZONS, Tracks
 from analysis.models.trees import Trees, learn
@@ -50,11 +51,6 @@ DAY = 86_400.0
 LARGEST = 2000
 """Past cascades a platform's are learned from at most, the newest."""
 LEVELS = (0.1, 0.4, 0.5, 0.9)
-LEANS = np.linspace(-0.5, 1.0, 7)
-"""Where the single number may lie: 0 is the 40 % level, 1 the median."""
-CELL = 40
-"""Fewest calibration items in a cell; below, the age's, then the horizon's own margins hold."""
-MARGINS = ["horizon", "age", "above", "lower", "middle", "upper", "lean", "items"]
 
 
 @dataclass(frozen=True)
@@ -126,8 +122,9 @@ def train(
                 continue
             rows = max(rows, int(old.sum()))
             heads[horizon] = {level: _grow(matrix[old], target[old], level, seed) for level in LEVELS}
-            age = when[new] - tracks.first[item[new]]
-            margins += _calibrate(horizon, heads[horizon], matrix[new], target[new], age, names)
+            age = np.round(when[new] - tracks.first[item[new]])  # seconds, as in AGES
+            levels = {level: trees.predict(matrix[new]) for level, trees in heads[horizon].items()}
+            margins += calibrate(horizon, levels, matrix[new, names.index("value")], target[new], age)
     trained = {
         "until": _iso(tracks.until),
         "first": _iso(float(tracks.first.min())) if len(tracks) else "",
@@ -178,7 +175,7 @@ def predict(model: Model, tracks: Tracks, item: np.ndarray, when: np.ndarray, ho
             matrix, names = features(tracks, item[learned], when[learned])
             matrix = _aligned(matrix, names, model.names)
             levels = {level: trees.predict(matrix) for level, trees in model.heads[horizon].items()}
-            ratios = _adjust(cells, levels, np.log1p(value[learned]), age[learned])
+            ratios = adjust(cells, levels, np.log1p(value[learned]), age[learned])
             for name, ratio in ratios.items():
                 out.loc[learned, name] = np.maximum(np.expm1(np.log1p(value[learned]) + ratio), 0.0)
             basis[learned] = "learned"
@@ -218,15 +215,17 @@ def _like_past_cascades(
     basis: np.ndarray,
 ) -> None:
     """Forecasts by past cascades of about the same age, written into ``out`` and ``basis``."""
-    ages = np.array([past.age for past in pasts])
-    for row, (k, age) in enumerate(zip(item, when - tracks.first[item], strict=True)):
-        cascade = pooled.of_track(tracks, int(k))
-        if age < ages.min() * 0.8 or age > ages.max() * 1.25 or cascade.count(age) < 1:
-            continue
-        past = pasts[int(np.abs(np.log(ages / age)).argmin())]
-        told = np.array(pooled.predict(past, cascade, age)) + 1  # repeats, and what was repeated
-        out.loc[row, ["q10", "forecast", "q50", "q90"]] = told[[0, 1, 1, 2]]
-        basis[row] = "cascades"
+    ages, age = np.array([past.age for past in pasts]), when - tracks.first[item]
+    points = np.full((len(item), 3), np.nan)
+    for row in np.flatnonzero((age >= ages.min() * pooled.NEAR[0]) & (age <= ages.max() * pooled.NEAR[-1])):
+        cascade = pooled.of_track(tracks, int(item[row]))
+        past = pasts[int(np.abs(np.log(ages / age[row])).argmin())]
+        if cascade.count(age[row]) >= 1:
+            points[row] = pooled.predict(past, cascade, age[row])
+    told = np.isfinite(points[:, 1])
+    # repeats, and what was repeated
+    out.loc[told, ["q10", "forecast", "q50", "q90"]] = points[told][:, [0, 1, 1, 2]] + 1
+    basis[told] = "cascades"
 
 
 def _ahead(tracks: Tracks, item: np.ndarray, when: np.ndarray, horizon: str) -> np.ndarray:
@@ -242,78 +241,6 @@ def _aligned(matrix: np.ndarray, names: list[str], wanted: tuple[str, ...]) -> n
         if name in at:
             out[:, j] = matrix[:, at[name]]
     return out
-
-
-def _calibrate(
-    horizon: str,
-    heads: dict[float, Trees],
-    matrix: np.ndarray,
-    target: np.ndarray,
-    age: np.ndarray,
-    names: list[str],
-) -> list[list[Any]]:
-    levels = {level: trees.predict(matrix) for level, trees in heads.items()}
-    size = matrix[:, names.index("value")] + levels[0.5]
-    lean = _lean(levels, target, age)
-    rows = []
-    for at in AGES:
-        mine = age == at
-        if mine.sum() < CELL:
-            continue
-        # many sizes can be equal (zeros): such quarters are one cell
-        edges: np.ndarray = (
-            np.unique(np.quantile(size[mine], [0.25, 0.5, 0.75])) if mine.sum() >= 4 * CELL else np.empty(0)
-        )
-        cell = np.searchsorted(edges, size, side="right")
-        for k, above in enumerate([-np.inf, *edges]):
-            part = mine & (cell == k)
-            part = part if part.sum() >= CELL else mine
-            margins = (
-                _reach(levels[0.1][part] - target[part], 0.9),
-                float(np.median(target[part] - levels[0.5][part])),
-                _reach(target[part] - levels[0.9][part], 0.9),
-            )
-            rows.append([horizon, at, float(above), *margins, lean, int(part.sum())])
-    return rows
-
-
-def _reach(scores: np.ndarray, level: float) -> float:
-    """The conformal quantile: the score that a new one stays under with at least the level's chance."""
-    n = len(scores)
-    return float(np.sort(scores)[min(int(np.ceil((n + 1) * level)), n) - 1])
-
-
-def _lean(levels: dict[float, np.ndarray], target: np.ndarray, age: np.ndarray) -> float:
-    """The level between 40 % and the median that erred least, as a mean over ages of relative gains."""
-    gains = []
-    for at in np.unique(age):
-        mine = age == at
-        if mine.sum() >= ENOUGH:
-            points = [levels[0.4][mine] + lean * (levels[0.5] - levels[0.4])[mine] for lean in LEANS]
-            errors = np.array([np.median(np.abs(np.expm1(point - target[mine]))) for point in points])
-            if errors.min() > 0:
-                gains.append(np.log(errors / errors[-1]))
-    return float(LEANS[int(np.argmin(np.mean(gains, axis=0)))]) if gains else 1.0
-
-
-def _adjust(
-    cells: pd.DataFrame, levels: dict[float, np.ndarray], logs: np.ndarray, age: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Calibrated log ratios of the nearest age's cell that holds the predicted size."""
-    ages = np.sort(cells["age"].unique())
-    nearest = ages[np.abs(np.log(age)[:, None] - np.log(ages)[None, :]).argmin(1)]
-    size = logs + levels[0.5]
-    shift = np.zeros((len(age), 4))
-    for at in np.unique(nearest):
-        part = cells[cells["age"] == at].sort_values("above")
-        mine = nearest == at
-        row = np.searchsorted(part["above"].to_numpy(), size[mine], side="right") - 1
-        shift[mine] = part[["lower", "middle", "upper", "lean"]].to_numpy(float)[row]
-    middle = levels[0.5] + shift[:, 1]
-    low = np.minimum(levels[0.1] - shift[:, 0], middle)
-    high = np.maximum(levels[0.9] + shift[:, 2], middle)
-    point = levels[0.4] + shift[:, 3] * (levels[0.5] - levels[0.4])
-    return {"forecast": np.clip(point, low, high), "q10": low, "q50": middle, "q90": high}
 
 
 def _hash(tracks: Tracks, seed: int) -> str:
