@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from analysis.errors import UserError
-from analysis.models.alike import UnlikeError, alike, total
+from analysis.models.alike import DONE, UnlikeError, alike, comparable, total
 from analysis.models.episodes import exposure
 from analysis.models.exposure import visits_per_share
 from analysis.platforms import cards
@@ -31,7 +31,7 @@ def test_digg_votes_and_linkedin_impressions_are_refused_by_name():
 
 @pytest.mark.parametrize("how", ["add up", "average", "rank"])
 def test_votes_of_two_platforms_are_unlike_whatever_is_done_with_them(how):
-    with pytest.raises(UnlikeError, match=how):
+    with pytest.raises(UnlikeError, match=f"cannot be {DONE[how]} together"):
         alike([("reddit", "score"), ("hackernews", "points")], CARDS, how)
 
 
@@ -90,3 +90,12 @@ def test_visits_per_share_refuses_two_observers():
     twice = pd.concat([rows(("digg", "visits", 3)), rows(("digg", "visits", 5), observer="service")])
     with pytest.raises(UnlikeError, match="twice"):
         visits_per_share(twice, events, cards=CARDS)
+
+
+def test_what_may_be_laid_beside_what_is_listed():
+    pairs = [("digg", "diggs"), ("digg", "vote"), ("linkedin", "impressions"), ("mastodon", "accounts")]
+    table = comparable(pairs, CARDS).set_index(["platform", "metric"])
+    assert table.loc[("digg", "diggs"), "alike"] == "Digg vote"
+    assert table.loc[("linkedin", "impressions"), "alike"] == ""
+    assert not table.loc[("mastodon", "accounts"), "adds"]
+    assert table.loc[("digg", "diggs"), "unit"] == "votes"

@@ -26,6 +26,7 @@ from analysis.models.counters import is_exposure
 from analysis.platforms.card import Card, Metric
 
 How = Literal["add up", "average", "rank"]
+DONE = {"add up": "added up", "average": "averaged", "rank": "ranked"}
 
 
 class UnlikeError(UserError):
@@ -61,7 +62,7 @@ def alike(metrics: Iterable[tuple[str, str]], cards: Mapping[str, Card], how: Ho
     for other in wanted[1:]:
         if _kind(*other, cards) != _kind(*first, cards):
             raise UnlikeError(
-                f"{_called(*first, cards)} and {_called(*other, cards)} are unlike: one cannot {how} them; "
+                f"{_called(*first, cards)} and {_called(*other, cards)} are unlike and cannot be {DONE[how]} together: "
                 f"{_definition(*first, cards)}; {_definition(*other, cards)}. Look at each by itself"
             )
 
