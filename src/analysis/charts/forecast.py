@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from analysis.charts import style
 from analysis.models.outlook import HORIZON_NAMES
 from analysis.models.result import Result
+from analysis.platforms.card import Card
 
 TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 """Multiples marked; plotly's own logarithmic ticks write 2 for 20."""
@@ -105,10 +106,11 @@ def outlook(result: Result, titles: Mapping[str, str], horizon: str = "final", m
     return style.finish(figure, heading, subtitle, description, 150 + ROW * len(rows))
 
 
-def record(result: Result) -> go.Figure:
+def record(result: Result, cards: Mapping[str, Card] | None = None) -> go.Figure:
     """The rolling error of earlier forecasts by platform and week, the yardstick's beside it.
 
-    ``result`` is of ``models.ledger.score``; a week without a judged forecast is a gap.
+    ``result`` is of ``models.ledger.score``; a week without a judged forecast is a gap. ``cards`` tell what
+    happened to the platforms, which breaks what was learned of them.
     """
     heading = "How far off forecasts were"
     weekly = result.extra.get("weekly", pd.DataFrame())
@@ -144,9 +146,9 @@ def record(result: Result) -> go.Figure:
         last = part.iloc[-1]
         told.append(f"{platform}: off by {last['error']:.0%} in the week of {last['week']:%Y-%m-%d}")
     edge = pd.Timedelta(days=7)  # a single week keeps days on its axis, not milliseconds
-    figure.update_xaxes(
-        range=[weekly["week"].min() - edge, weekly["week"].max() + edge], tickformat="%d %b %Y", nticks=8
-    )
+    first, last = weekly["week"].min() - edge, weekly["week"].max() + edge
+    figure.update_xaxes(range=[first, last], tickformat="%d %b %Y", nticks=8)
+    told += style.events_of_life(figure, style.life(cards, weekly["platform"]), first, last)
     figure.update_yaxes(tickformat=".0%", rangemode="tozero", title="median error")
     subtitle = "solid: forecast; dotted: classical extrapolation of the same items; gap: nothing judged"
     return style.finish(
