@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from analysis import schedule
 from analysis.cli import app
 from analysis.errors import UserError
 from analysis.schedule import BUSY, journal
@@ -107,6 +108,9 @@ def test_a_second_run_leaves_with_a_status_of_its_own(house, said):
 def test_a_folder_that_cannot_be_written_is_a_line(house, said, monkeypatch):
     (house.folder / "file").write_text("")
     monkeypatch.setenv("VIRALITY_SITE", str(house.folder / "file/site"))
+    told = []
+    monkeypatch.setattr(schedule, "_tell", lambda now, alerts: told.extend(alerts))
     done = said("run")
     assert done.exit_code == 1
     assert "the run could not go on" in done.output
+    assert [(one.kind, one.subject) for one in told] == [("failed", "schedule run")]

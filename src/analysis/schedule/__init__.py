@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +40,10 @@ def go(schedule: Schedule, say: Callable[[str], None]) -> int:
     ------
     BusyError
         At once, when another run is at it.
+    OSError
+        When not even the state can be written (a full disk); told, where alerts still can be.
     """
+    from analysis.alerts import Alert
     from analysis.platforms.pace import Clock
     from analysis.schedule.commands import Commands
     from analysis.schedule.frame import Means
@@ -49,8 +53,14 @@ def go(schedule: Schedule, say: Callable[[str], None]) -> int:
     from analysis.settings import settings
 
     clock, site = Clock(), Path(settings().path("site"))
-    with alone(site / FOLDER, clock.now()) as lock:
-        return Run(schedule, site, Means(Commands(lock), _tell, clock, say))()
+    try:
+        with alone(site / FOLDER, clock.now()) as lock:
+            return Run(schedule, site, Means(Commands(lock), _tell, clock, say))()
+    except OSError as error:
+        now, why = clock.now(), f"the run could not go on: {error.strerror or error}"
+        with suppress(Exception):  # what alerts remember may lie on the same disk
+            _tell(now, [Alert("failed", "schedule run", now, now, "Trouble: schedule run", why)])
+        raise
 
 
 def how_it_stands(schedule: Schedule) -> Status:
