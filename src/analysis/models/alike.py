@@ -63,7 +63,7 @@ def alike(metrics: Iterable[tuple[str, str]], cards: Mapping[str, Card], how: Ho
         if _kind(*other, cards) != _kind(*first, cards):
             raise UnlikeError(
                 f"{_called(*first, cards)} and {_called(*other, cards)} are unlike and cannot be {DONE[how]} "
-                f"together: {_definition(*first, cards)}; {_definition(*other, cards)}. Look at each by itself"
+                f"together: {_definition(*first, cards)}; {_definition(*other, cards)}. Look at each alone"
             )
 
 

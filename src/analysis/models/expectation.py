@@ -91,7 +91,7 @@ def come_in(kernels: pd.DataFrame) -> pd.DataFrame:
     ``kernels``: ``extra["kernels"]`` of ``attribution``. Gives platform, hours (after the share), come (part
     of its visits, 0 to 1), half_hours (the first hour by which half has come).
     """
-    out = kernels.sort_values(["platform", "hours"], ignore_index=True)
+    out = kernels.sort_values(["platform", "hours"], ignore_index=True).astype({"part": float})
     group = out.groupby("platform")["part"]
     out["come"] = group.cumsum() / group.transform("sum")
     out["hours"] = out["hours"] + 1
