@@ -26,7 +26,8 @@ STEP = {
     "properties": {
         "id": {"type": "string"}, "name": {"type": "string"}, "if": {"type": "string"},
         "run": {"type": "string"},
-        "uses": {"type": "string", "pattern": r"^[\w.-]+/[\w./-]+@[0-9a-f]{40}$"}, "with": TEXTS, "env": TEXTS,
+        "uses": {"type": "string", "pattern": r"^[\w.-]+/[\w./-]+@[0-9a-f]{40}$"},
+        "with": TEXTS, "env": TEXTS,
         "shell": {"type": "string"}, "working-directory": {"type": "string"},
         "continue-on-error": {"type": "boolean"}, "timeout-minutes": {"type": "number"},
     },
