@@ -116,6 +116,10 @@ def test_equal_inputs_are_up_to_date_and_equal_bytes(project: Path, write: Write
     assert page == {name: before[name] for name in page}
     forced = make(["ok"], [], options=Options(again=True), say=said.append).records[0]
     assert (forced.id, forced.files) == (first.id, first.files)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIRALITY_SITE", str(project / "elsewhere"))
+        other = make(["ok"], [], say=said.append).records[0]
+    assert (other.id, other.files) == (first.id, first.files)
     event = {
         "event_id": "reddit:1",
         "content_id": "c",
