@@ -197,7 +197,7 @@ def kill(world: World, step: str, after: float, family: bool) -> str:
     while process.poll() is None and world.step() != step:
         time.sleep(0.002)
     time.sleep(after)
-    at = world.step() if process.poll() is None else "ended"
+    at = (world.step() if process.poll() is None else "") or "ended"
     victims = [*descendants(process.pid), process.pid] if family else [process.pid]
     for victim in victims:
         with suppress(ProcessLookupError):
