@@ -121,6 +121,8 @@ def finish(figure: go.Figure, title: str, subtitle: str, description: str, heigh
             "yanchor": "top",
             "font": {"size": 16},
             "automargin": True,
+            # names of panels stand above them, where the title would reach
+            **({"pad": {"b": 26}} if figure.layout.annotations else {}),
         },
         font={"family": "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif", "size": 12.5, "color": INK},
         paper_bgcolor="rgba(0,0,0,0)",

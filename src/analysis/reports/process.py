@@ -89,9 +89,11 @@ class Processes:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._zygote.wait(GRACE)
                 heard, status = self._stage(stage, work, job, clocks, say)
-            outcome |= heard.get("outcome", {})
-            if status != 0 or not outcome.get("done"):
-                return {"error": _error(heard, status, job, work)}
+            if status != 0 or not heard.get("outcome", {}).get("done"):
+                return {
+                    "error": _error(heard, status, job, work if status != GONE else Path(self._home.name))
+                }
+            outcome |= heard["outcome"]
         return outcome
 
     def stop(self) -> None:
@@ -185,6 +187,9 @@ class Processes:
         keeper, parent = socket.socketpair()
         with self._lock:
             self.prepare()
+            if self.stopped:
+                parent.close()
+                return keeper
             if self._control:
                 asked = f"{stage}\0{job}".encode("utf-8", "surrogateescape")
                 with parent, contextlib.suppress(OSError):  # its end will be heard
@@ -220,8 +225,11 @@ def _end(process: int, keeper: socket.socket) -> None:
                 return
 
 
-def _error(heard: dict[str, Any], status: int | None, job: dict[str, Any], work: Path) -> dict[str, Any]:
-    """Why a stage was not done, and in which cell: in its own words, or as its end tells."""
+def _error(heard: dict[str, Any], status: int | None, job: dict[str, Any], place: Path) -> dict[str, Any]:
+    """Why a stage was not done, and in which cell: in its own words, or as its end tells.
+
+    ``place`` is where its standard error went, or that of whoever should have forked it.
+    """
     here = {}
     if "cell" in heard:
         here = {"cell": f"cell {heard['cell']} of {heard['of']}", "source": heard["source"]}
@@ -236,7 +244,7 @@ def _error(heard: dict[str, Any], status: int | None, job: dict[str, Any], work:
     if status == -signal.SIGKILL:
         return {"message": "the kernel died (out of memory, or killed)", **here}
     try:
-        complaint = (work / "stderr").read_text("utf-8", "replace").strip().splitlines()
+        complaint = (place / "stderr").read_text("utf-8", "replace").strip().splitlines()
     except OSError:
         complaint = []
     tail = f": {complaint[-1][:300]}" if complaint else ""
