@@ -114,6 +114,9 @@ def _fit(
     size, prior = mean * weight, np.ones(len(count))
     background = np.full(len(y), 0.2 * float(y.sum()) / hours.sum())
     given = np.zeros(len(size))
+    # shares that always come at one hour of the day cannot tell a delay from an hour at which people are awake
+    at_hour = np.bincount(hour % 24, minlength=24)
+    various = at_hour.sum() ** 2 >= 4 * (at_hour**2).sum()
     for _ in range(ROUNDS):
         awake = known * beat[day]
         driven = spread(content, hour, size, kernel, awake)
@@ -129,7 +132,8 @@ def _fit(
             mean = max(float(size[seen].sum() / weight[seen].sum()), 1e-4)
             shape = _shape(given[seen], (weight * mean * whole)[seen])
         kernel = np.maximum((came + 3.0 * typical) / (looked + 3.0 * WIDTH), 1e-9)[BIN]
-        beat = beat * (by_hour[0] + 10.0) / (by_hour[1] + 10.0)
+        if various:
+            beat = beat * (by_hour[0] + 10.0) / (by_hour[1] + 10.0)
         kernel, beat = kernel / kernel.sum(), beat / beat.mean()
     awake = known * beat[day]
     driven = spread(content, hour, size, kernel, awake)

@@ -112,10 +112,12 @@ def learn(y: np.ndarray, x: np.ndarray) -> Learnt:
     for q in root**2:
         white, logs, level, p = whiten(z, known, q)
         gram = white[:, 1:].T @ white[:, 1:]
-        inverse = np.linalg.inv(gram)
+        size, turned = np.linalg.eigh(gram)
+        kept = size > 1e-9 * size[-1]  # an hour of the day that gaps hid tells nothing: its factor stays 0
+        inverse = (turned[:, kept] / size[kept]) @ turned[:, kept].T
         b = inverse @ (white[:, 1:].T @ white[:, 0])
         square = max(float(white[:, 0] @ white[:, 0] - b @ gram @ b), 1e-12)
-        like.append(-0.5 * (logs + np.linalg.slogdet(gram)[1] + free * np.log(square)))
+        like.append(-0.5 * (logs + np.log(size[kept]).sum() + free * np.log(square)))
         beta.append(b)
         cover.append(inverse)
         levels.append(level)
@@ -300,7 +302,7 @@ def _placebos(
 ) -> pd.DataFrame:  # fmt: skip
     """The same question of stretches in which nothing was done, each forecast from what came before it."""
     stop = int(before.sum())
-    enough = int(np.searchsorted(np.cumsum(~np.isnan(y[:stop])), max(LEAST, x.shape[1] + 10))) + 1
+    enough = int(np.searchsorted(np.cumsum(~np.isnan(y[:stop])), max(LEAST, 2 * x.shape[1] + 10))) + 1
     room = (stop - enough) // max(size, 1)
     rows = []
     for number in range(min(PLACEBOS, room), 0, -1):
