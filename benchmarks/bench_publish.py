@@ -29,7 +29,9 @@ ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "docs" / "figures" / "publish.md"
 sys.path.insert(0, str(ROOT / "tests"))
 
-from publish.conftest import Bucket, Growing, equal, mixed, of  # noqa: E402
+from publish.conftest import Growing  # noqa: E402
+from publish.readers import equal, mixed, of  # noqa: E402
+from publish.servers import Bucket  # noqa: E402
 from publish.steps import killed  # noqa: E402
 
 from analysis.publish import publish  # noqa: E402

@@ -3,21 +3,20 @@
 import os
 import random
 import shutil
-import socket
 import threading
-import time
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.publish import folder, publish, rollback
+from analysis.publish import folder, publish
 from analysis.publish.folder import Folder
 from analysis.publish.inplace import InPlace
 from analysis.publish.release import take
-from publish.conftest import Bucket, Growing, SftpServer, equal, links, mixed, of
+from publish.conftest import Growing
+from publish.readers import equal, links, mixed, of
+from publish.servers import Bucket
 from publish.steps import Killed, Memory, killed
 
 DAY = timedelta(days=1)
@@ -268,113 +267,3 @@ def test_a_process_killed_at_random_moments_and_repeated(
     assert equal(growing.folder, read)
     assert publish(name, site=growing.folder, say=quiet).files == 0
     assert deaths
-
-
-class Cut:
-    """A road to a server that can be cut in the middle of a file."""
-
-    def __init__(self, port: int) -> None:
-        self.port, self.left, self.pairs = port, -1, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.here = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self.listener.accept()
-            except OSError:
-                return
-            if self.left == 0:
-                near.close()
-                continue
-            far = socket.create_connection(("127.0.0.1", self.port))
-            self.pairs.append((near, far))
-            threading.Thread(target=self._carry, args=(near, far, True), daemon=True).start()
-            threading.Thread(target=self._carry, args=(far, near, False), daemon=True).start()
-
-    def _carry(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
-        with suppress(OSError):
-            while data := source.recv(4096):
-                if counted and self.left >= 0:
-                    data = data[: self.left]
-                    self.left -= len(data)
-                sink.sendall(data)
-                if self.left == 0:
-                    break
-        for one in (source, sink):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        with suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for pair in self.pairs:
-            for one in pair:
-                one.close()
-
-
-@pytest.mark.parametrize("kind", ["s3", "sftp"])
-@pytest.mark.parametrize("after", [3_000, 60_000])
-def test_a_network_cut_in_the_middle_leaves_the_old_site(
-    kind: str, after: int, growing: Growing, declare, request, monkeypatch
-) -> None:
-    if kind == "s3":
-        bucket: Bucket = request.getfixturevalue("bucket")
-        road = Cut(int(bucket.endpoint.rpartition(":")[2]))
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{road.here}")
-        name, read = declare(bucket.url), bucket.reader()
-    else:
-        server: SftpServer = request.getfixturevalue("sftp")
-        road = Cut(server.port)
-        line = server.hosts.read_text().replace(f":{server.port}", f":{road.here}")
-        server.hosts.write_text(line)
-        name = declare(f"sftp://writer@127.0.0.1:{road.here}/site")
-        read = of(server.root / "site")
-    try:
-        publish(name, site=growing.folder, say=quiet)
-        before, index = read("manifest.json"), read("index.html")
-        record = growing.add(title="The new one")
-        staged = growing.site.stage(record.id)
-        for file in (growing.site.runs / record.id).glob("*"):
-            shutil.copy(file, staged)
-        (staged / "figure.csv").write_text(f"run\n{record.id}\n" + "1234567890" * 20_000 + "\n" * 50)
-        growing.site.publish(record, staged)
-        road.left = after
-        began = time.monotonic()
-        with pytest.raises(UserError, match="the same command goes on"):
-            publish(name, site=growing.folder, say=quiet)
-        assert time.monotonic() - began < 60
-        assert read("manifest.json") == before
-        assert read("index.html") == index
-        assert mixed(read) == []
-        road.left = -1
-        publish(name, site=growing.folder, say=quiet)
-        assert equal(growing.folder, read)
-    finally:
-        road.close()
-
-
-def test_two_at_once_do_not_mix(growing: Growing, home: Path) -> None:
-    place = Folder(home / "www", DAY)
-    place.publish(*take(growing.folder), quiet)
-    growing.add()
-    with place._alone(), pytest.raises(UserError, match="somebody else publishes"):
-        Folder(home / "www", DAY).publish(*take(growing.folder), quiet)
-    store = Memory()
-    first = InPlace(store, DAY)
-    first.publish(*take(growing.folder), quiet)
-    other = Growing(home / "other")
-    other.add()
-
-    def meanwhile() -> None:
-        store.seen = lambda: None
-        InPlace(store, DAY).publish(*take(other.folder), quiet)
-
-    growing.add()
-    store.seen = meanwhile
-    with pytest.raises(UserError, match="somebody else publishes"):
-        first.publish(*take(growing.folder), quiet)
-    with suppress(UserError):
-        rollback("./www", site=home / "site", say=quiet)

@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 from analysis.cli import app
 from analysis.errors import UserError
 from analysis.publish import Published, publish, rollback
-from publish.conftest import SECRET, Bucket, Growing, SftpServer, equal, mixed, of
+from publish.conftest import Growing
+from publish.readers import equal, mixed, of
+from publish.servers import SECRET, Bucket, SftpServer
 
 KINDS = ("folder", "s3", "sftp")
 

@@ -7,7 +7,8 @@ import pytest
 from analysis.errors import UserError
 from analysis.publish import publish, targets
 from analysis.publish.folder import Folder
-from publish.conftest import SECRET, Bucket, Growing
+from publish.conftest import Growing
+from publish.servers import SECRET, Bucket
 
 
 def find(name: str, home: Path) -> object:
