@@ -202,8 +202,8 @@ READING = (
     "by what is known when it is made, the predicted size; sorted by the truth, which nobody had, the "
     "largest quarter holds those that surprised upwards. Pinball: mean loss at 10 and 90 % over the truth. "
     "A story leaves the front page within hours and nobody looks again: at 24 hours only the few that stayed "
-    "or came back have a truth, so those rows tell of these and are rough; at 7 days none has. What 1.1 added "
-    "was chosen on stories before the cut-off alone; what 1.0 had, looking at this period."
+    "or came back have a truth, so those rows tell of these and are rough; at 7 days none has. What 1.1 "
+    "added was chosen on stories before the cut-off alone; what 1.0 had, looking at this period."
 )
 UCI = [
     "Shares after 48 hours, from what was known at a slice of 20 minutes; learned from the first 70 % of the "
