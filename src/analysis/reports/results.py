@@ -30,6 +30,11 @@ class Found:
     tables: list[dict[str, Any]] = field(default_factory=list)
     contents: list[dict[str, str]] = field(default_factory=list)
 
+    @property
+    def models(self) -> list[str]:
+        """Name and version of each model whose result is on the page."""
+        return list(dict.fromkeys(result["model"] for result in self.results if result["model"]))
+
     def add_result(self, told: Any) -> str:
         """Keep a result; its model's name without the version."""
         if not isinstance(told, dict):
