@@ -26,7 +26,8 @@ def shown(thing: Any) -> Any:
 def test_results_and_tables_are_kept_in_the_words_of_the_page() -> None:
     check = Check("enough history", None, "Too short.")
     result = Result(FRAME, "inconclusive", "only 12 hours", "Not enough.", (check,), "spikes 1.0", {})
-    body, contents = page("# Title", shown(result), shown(show(FRAME, "Visits")), shown(show(FRAME, "Visits")))
+    table = shown(show(FRAME, "Visits"))
+    body, contents = page("# Title", shown(result), table, table)
     assert "<dt>models</dt><dd>spikes 1.0</dd>" in body
     found = json.loads(contents.found.to_json())
     assert found["results"] == [

@@ -123,7 +123,7 @@ class PagePreprocessor(Preprocessor):
         return self._scrolling(out)
 
     def _sum_up(self, out: str) -> str:
-        """Remember the first verdict, or the first computed sentence where there is none: the page's answer."""
+        """Remember the first verdict, or the first computed sentence where there is none, as the answer."""
         found = VERDICT.search(out)
         if found and not self.contents.verdict:
             self.contents.verdict = found[1]
