@@ -88,6 +88,7 @@ class InPlace:
         if old is not None:
             self._keep(old, replaced)
         self._put(f"releases/{release.id}/{NAME}", release.manifest)
+        self._alone(under_way)
         sent += self._replace(release, replaced, read)
         done = under_way.published(datetime.now(UTC), old, release)
         self._note(done, under_way)
@@ -182,9 +183,13 @@ class InPlace:
 
     def _note(self, then: History, now: History) -> None:
         """Write what is remembered, unless somebody else wrote it meanwhile."""
+        self._alone(now)
+        self._put(MEMORY, then.to_json())
+
+    def _alone(self, now: History) -> None:
+        """Nobody else has written since."""
         if self._history() != now:
             raise UserError(f"somebody else publishes to {self.store.where} just now; try again later")
-        self._put(MEMORY, then.to_json())
 
     def _put(self, path: str, data: bytes) -> None:
         self.store.put([path], lambda _: data)
