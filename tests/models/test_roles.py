@@ -38,7 +38,15 @@ def test_networking_measures_what_was_planted(sample):
     assert answered["value"] == told["posts answered"]
     assert answered["low"] < told["posts answered"] < answered["high"]
     assert answered["account"] == "business"
-    assert table.loc[("reddit", "posts answered"), "seen"] == 0
+    none = table.loc[("reddit", "posts answered")]
+    assert (none["seen"], none["low"]) == (0, 0)
+
+
+def test_what_is_shared_of_other_sites_is_no_reach(sample):
+    made, _, table = sample
+    assert (
+        table.loc[("mastodon", "reach"), "of"] <= (made.content["site"] == "tidewater-review.example").sum()
+    )
 
 
 def test_links_say_what_the_card_says_and_what_was_seen(sample):

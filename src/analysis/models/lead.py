@@ -135,7 +135,8 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     share, square = successes / trials, Z * Z
     centre = (share + square / (2 * trials)) / (1 + square / trials)
     half = Z / (1 + square / trials) * np.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    low = float(centre - half) if successes else 0.0
+    return low, float(centre + half) if successes < trials else 1.0
 
 
 def _summary(pairs: pd.DataFrame, several: int, reason: str) -> str:

@@ -104,8 +104,9 @@ def roles(
     """
     kinds = kinds if kinds is not None else pd.Series(dtype=object)
     visits = latest(intervals[intervals["metric"] == "visits"])
+    # what is shared of other sites says nothing of this one
+    shared = events[events["kind"].isin(SHARES) & events["content_id"].isin(visits["content_id"])]
     visits = visits[visits["platform"].isin(cards)]
-    shared = events[events["kind"].isin(SHARES)]
     rows: list[Row] = []
     kind_of = _kind_of(visits, kinds)
     kind_of_shared = _kind_of(shared, kinds)
