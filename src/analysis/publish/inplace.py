@@ -85,8 +85,7 @@ class InPlace:
         fresh = sorted(set(wanted) - set(replaced), key=release.rank)
         say(f"{self.store.where}: {len(fresh):,} new files, {len(replaced):,} that change")
         sent = self.store.put(fresh, read)
-        if old is not None:
-            self._keep(old, replaced)
+        self._keep(known, old, replaced)
         self._put(f"releases/{release.id}/{NAME}", release.manifest)
         self._alone(under_way)
         sent += self._replace(release, replaced, read)
@@ -121,9 +120,9 @@ class InPlace:
     def _back(
         self, known: History, current: Release, target: Release, releases: tuple[dict[str, str], ...]
     ) -> Done:
-        differing = [p for p, sha in target.files.items() if p in current.files and current.files[p] != sha]
-        differing += [path for path in known.switching if path in target.files]
-        paths = sorted(set(differing))
+        there = {path: entry["sha256"] for path, entry in known.left.items()} | current.files
+        there |= dict.fromkeys(known.switching, "")
+        paths = [path for path, sha in target.files.items() if there.get(path) != sha]
         kept: dict[str, bytes] = {}
         for path in paths:
             for place in (f"releases/{target.id}/{path}", path):
@@ -151,13 +150,24 @@ class InPlace:
         ranks = [list(group) for _, group in groupby(ordered, key=release.rank)]
         return sum(self.store.put(group, read) for group in ranks)
 
-    def _keep(self, old: Release, paths: list[str]) -> None:
-        """A copy of what will be replaced; what is there already as something else was kept before."""
-        places = {f"releases/{old.id}/{path}": path for path in paths if path in old.files and path != NAME}
+    def _keep(self, known: History, old: Release | None, paths: list[str]) -> None:
+        """A copy of what will be replaced; what is there already as something else was kept before.
+
+        A file that had left is kept for each earlier release of which no copy was kept: one of them has it.
+        """
+        places: dict[str, tuple[str, str]] = {}
+        for path in paths:
+            if old is not None and path in old.files and path != NAME:
+                places[f"releases/{old.id}/{path}"] = path, old.files[path]
+            elif path in known.left:
+                places |= {f"releases/{one['id']}/{path}": (path, "") for one in known.releases[1:]}
 
         def kept(place: str) -> bytes | None:
-            data = self.store.read(places[place])
-            return data if data is not None and _sha(data) == old.files[places[place]] else None
+            path, sha = places[place]
+            if not sha and self.store.read(place) is not None:
+                return None
+            data = self.store.read(path)
+            return data if data is not None and (not sha or _sha(data) == sha) else None
 
         self.store.put(places, kept)
 
