@@ -189,9 +189,11 @@ def write(
     for name in mine[0]:
         we = statistics.median(one[name] for one in mine)
         they = statistics.median(one[name] for one in theirs) if name in theirs[0] else None
-        ratios = [a[name] / b[name] for a, b in zip(mine, theirs, strict=True) if they]
+        ratios = [b[name] / a[name] for a, b in zip(mine, theirs, strict=True) if they]
         factor = statistics.median(ratios) if ratios else None
-        better = f"{max(factor, 1 / factor):.1f} ×" if factor else ""
+        if factor and "a minute" in name:
+            factor = 1 / factor  # more is better
+        better = f"{factor:.1f} ×" if factor else ""
         rows.append((name, f"{we:,.1f}", f"{they:,.1f}" if they else "", better))
     head = ("", "virality report", "papermill + nbconvert", "better by")
     lines = ["| " + " | ".join(row) + " |" for row in (head, ("---", "---:", "---:", "---:"), *rows)]
