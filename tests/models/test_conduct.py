@@ -8,7 +8,7 @@ import pytest
 
 from analysis.errors import UserError
 from analysis.models.conduct import STOP, conduct
-from analysis.models.own import own_acts
+from analysis.models.own import own_acts, sections
 from analysis.platforms import cards
 from analysis.platforms.card import HABITS, Conduct
 from tests.models.made_posts import posts
@@ -136,3 +136,9 @@ def test_only_ones_own_accounts_are_own():
         ["twitter:1", "unstated", True],
         ["twitter:2", "private", True],
     ]
+
+
+def test_a_section_of_the_address_is_a_kind_of_content():
+    urls = ["https://a.example/recipes/soup", "https://a.example/2018/03/soup", "https://a.example/soup"]
+    contents = pd.DataFrame({"content_id": ["x", "y", "z"], "url": urls})
+    assert sections(contents).to_dict() == {"x": "recipes"}

@@ -30,6 +30,15 @@ def account(observer: pd.Series) -> pd.Series:
     return last.where(last.isin(ACCOUNTS)).mask(observer.isin(ARCHIVES), UNSTATED)
 
 
+def sections(contents: pd.DataFrame) -> pd.Series:
+    """content_id to its kind of content: the section its address names (/recipes/...), where it names one.
+
+    A year, a number or a lone slug is no section; such contents are missing here.
+    """
+    first = contents["url"].str.extract(r"^https?://[^/]+/([a-z][a-z_-]{1,30})/[^/]", expand=False)
+    return pd.Series(first.to_numpy(), index=contents["content_id"]).dropna()
+
+
 def own_acts(events: pd.DataFrame, ours: pd.Series, readings: pd.DataFrame | None = None) -> pd.DataFrame:
     """The publisher's own posts, answers and messages, one row each.
 
