@@ -1,6 +1,6 @@
 """Roles and conduct: do their intervals hold the truth, and how often is a habit found that is not there?
 
-python -m benchmarks.bench_conduct [seeds a cell, 400 unless told]
+python -m benchmarks.bench_conduct [seeds a cell, 200 unless told]
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def cost() -> str:
     return f"Conduct of one account of 2,000 posts: {time.perf_counter() - began:.2f} s, with 999 shuffles."
 
 
-def main(seeds: int = 400) -> None:
+def main(seeds: int = 200) -> None:
     """Measure, and write docs/figures/conduct.md and docs/figures/roles.md."""
     (FIGURES / "conduct.md").write_text(
         "\n".join(
@@ -186,4 +186,4 @@ def main(seeds: int = 400) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 400)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)

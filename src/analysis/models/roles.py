@@ -219,7 +219,7 @@ def _networking(acts: pd.DataFrame, answers: pd.DataFrame) -> Iterator[Row]:
     low, high = _garwood(len(posts)) if not few else (np.nan, np.nan)
     rate = max(weeks, 1e-9)
     yield _row(platform, "own posts a week", len(posts) / rate, low / rate, high / rate, len(posts), weeks,
-               "posts a week", few)  # fmt: skip
+               "posts a week, first to last", few)  # fmt: skip
 
 
 def _links(there: list[str], looked: pd.DataFrame, cards: Mapping[str, Card], on: date) -> Iterator[Row]:
