@@ -6,6 +6,7 @@ import pytest
 from planted import clock
 
 from analysis.models import decay, second_life, shape, spikes, tail
+from analysis.models.attribution import attribution
 
 DIGG = ([15_000, 8_000, 1_000], [21_000, 1_550, 1_100, 600, 300])
 STUMBLEUPON = ([898, 1_205, 1_423], [575, 1_050, 1_300, 953, 800])
@@ -32,6 +33,34 @@ def test_a_few_days_carry_no_spike_half_life_or_class(values):
     for model in (decay.fit, shape.tell):
         assert model(found).verdict == "inconclusive"
     assert second_life.find(found).verdict == "inconclusive"
+
+
+def golden_site(platform, values, quiet=15):
+    """The day's counts spread over its hours after one share, three in ten without a referrer, and quiet before."""
+    rng = np.random.default_rng(4)
+    each = np.r_[np.zeros(24 * quiet), np.repeat(np.array(values, float) / 24, 24)]
+    start = clock(len(each), "h")
+    stated, direct = rng.poisson(0.7 * each), rng.poisson(0.3 * each + 1.0)
+    parts = [
+        pd.DataFrame({"platform": source, "start": start, "value": counts.astype(float)})
+        for source, counts in ((platform, stated), ("direct", direct))
+    ]
+    hour = pd.Timedelta(hours=1)
+    rows = pd.concat(parts, ignore_index=True)
+    rows = rows.assign(content_id="c", metric="visits", end=rows["start"] + hour, observed_at=start[-1] + hour,
+                       observer="o", partial=False)  # fmt: skip
+    share = {"content_id": ["c"], "platform": [platform], "kind": ["submission"], "occurred_at": [start[24 * quiet]]}
+    return pd.DataFrame(share), rows
+
+
+@pytest.mark.parametrize(
+    ("platform", "values", "kind"),
+    [*(("digg", v, "flash") for v in DIGG), *(("stumbleupon", v, "long tail") for v in STUMBLEUPON)],
+)
+def test_attribution_tells_the_platforms_apart(platform, values, kind):
+    row = attribution(*golden_site(platform, values)).table.set_index("platform").loc[platform]
+    assert row["course"] == kind
+    assert abs(row["visits"] / sum(values) - 1) < 0.1
 
 
 def hacker_news_day(seed):

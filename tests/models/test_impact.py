@@ -47,7 +47,7 @@ def test_with_parameters_given_it_is_unobserved_components(q, monkeypatch):
     fit = UnobservedComponents(y, "llevel").smooth([variance, q * variance])
     there = fit.get_forecast(10)
     level = learnt.level[0][0] - learnt.beta[0] @ learnt.level[0][1:]
-    np.testing.assert_allclose(there.predicted_mean + level * 0 , level + learnt.beta[0][0], rtol=1e-6)
+    np.testing.assert_allclose(there.predicted_mean, level + learnt.beta[0][0], rtol=1e-4)
     drawn = module.draw(learnt, np.ones((10, 1)), 0, np.random.default_rng(0), 40_000)
     np.testing.assert_allclose(drawn.std(axis=0), there.se_mean, rtol=0.04)
 
@@ -84,8 +84,8 @@ def hours(seed, during=0.0, after=0.0, size=24 * 35, begin=24 * 28 + 15):
     start = pd.date_range("2024-03-04", periods=size, freq="h", tz="UTC")
     mean = 6 * np.exp(0.8 * np.sin(2 * np.pi * np.asarray(start.hour) / 24))
     y = rng.poisson(mean * rng.gamma(20, 1 / 20, size)).astype(float)
-    y[begin : begin + 3] += rng.poisson(during, 3)
-    y[begin + 3 : begin + 15] += rng.poisson(after, 12)
+    y[begin : begin + 3] += during
+    y[begin + 3 : begin + 15] += after
     return pd.DataFrame({"start": start, "value": y}), start[begin], start[begin + 3]
 
 
@@ -97,15 +97,18 @@ def test_a_front_page_hour_and_what_is_left_of_it():
     assert result.verdict == "found" and list(result.table.columns) == COLUMNS
     assert during["low"] <= 600 <= during["high"] and after["low"] <= 600 <= after["high"]
     assert after["kept_low"] <= 0.25 <= after["kept_high"] and during["bins"] == 3 and after["bins"] == 12
-    assert "left" in result.summary or "kept" in result.summary
+    assert "kept" in result.summary
 
 
 def test_a_rhythm_is_no_effect():
-    for seed in range(5):
+    inside = 0
+    for seed in range(12):
         series, start, end = hours(seed)
         result = impact(series, start, end)
-        assert result.verdict == "nothing"
-        assert result.table["kept"].isna().all()
+        inside += result.table["low"][0] <= 0 <= result.table["high"][0]
+        if result.verdict == "nothing":
+            assert result.table["kept"].isna().all()
+    assert inside >= 10
 
 
 def test_unknown_bins_are_left_out():
@@ -120,17 +123,24 @@ def test_unknown_bins_are_left_out():
 
 
 def test_placebos_that_show_effects_make_it_inconclusive():
-    """Another thing happened again and again before: jumps that the level cannot foresee."""
+    """Days of jumps that come in no rhythm and grow less after a quiet time: nothing foretells them."""
     rng = np.random.default_rng(0)
-    y = rng.normal(100, 1, 200)
-    y[30:] += 0
-    for at in range(40, 180, 9):
-        y[at : at + 2] += 60
-    series = days(np.round(y))
-    result = impact(series, series["start"][190])
+    y = rng.normal(100, 1, 160)
+    y[60:150:12] += rng.choice([-40, 40], 8)
+    series = days(y)
+    result = impact(series, series["start"][150], series["start"][153])
     check = result.checks[0]
-    assert check.name == "placebo in time" and len(result.extra["placebos"]) >= 10
-    assert result.verdict == ("inconclusive" if check.passed is False else result.verdict)
+    assert check.name == "placebo in time" and len(check.table) >= 10
+    assert check.passed is (int(check.table["excludes"].sum()) <= 4)
+
+
+def test_a_failed_placebo_is_inconclusive(monkeypatch):
+    series = walk(0, 5.0)
+    failed = module.Check("placebo in time", False, "It shows effects where nothing was done.")
+    monkeypatch.setattr(module, "_checked", lambda *_: failed)
+    result = impact(series, series["start"][100])
+    assert result.verdict == "inconclusive" and "nothing was done" in result.reason
+    assert result.summary.startswith("Not to be relied on")
 
 
 def test_it_abstains_and_says_what_was_expected():

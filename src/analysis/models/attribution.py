@@ -353,7 +353,7 @@ def _table(
             "status": "inconclusive" if not tried else "found" if stated + dark_low > 0 else "nothing",
             "reason": reason,
         }  # fmt: skip
-        rows.append(row | _per_share(course, dark, error, level, rng) | _pace(course))
+        rows.append(row | _per_share(course, dark, error, level, rng) | _pace(course, site.known))
     kept = np.nansum(fit.dark)
     z = _quantile(level, int(np.any([c.driven.any(axis=1) for c in courses], axis=0).sum()))
     base = float((fit.base * site.known).sum())
@@ -406,15 +406,14 @@ def _per_share(
     return {"per_share": value, "per_share_low": float(low), "per_share_high": float(high)}
 
 
-def _pace(course: Course) -> dict[str, Any]:
+def _pace(course: Course, known: np.ndarray) -> dict[str, Any]:
     """Hours to the fastest, from there to half that pace, and whether days make a flash or a long tail."""
-    if course.borrowed:
+    if course.borrowed or not len(course.hour):
         return {"delay_hours": np.nan, "half_life_hours": np.nan, "course": ""}
-    edges = _kernel.EDGES
-    part = np.bincount(_kernel.BIN, weights=course.kernel)
-    # a share falls into the middle of its hour, so the first bin holds half an hour
-    left, right = np.maximum(edges[:-1] - 0.5, 0.0), edges[1:] - 0.5
-    pace, middle = part / (right - left), (left + right) / 2
+    # a share falls somewhere into its hour, so that hour and the next are one and a half
+    edges = np.r_[0.0, _kernel.EDGES[2:] - 0.5]
+    part = np.bincount(np.maximum(_kernel.BIN - 1, 0), weights=course.kernel)
+    pace, middle = part / np.diff(edges), (edges[:-1] + edges[1:]) / 2
     top = int(pace.argmax())
     below = np.flatnonzero(pace[top:] <= pace[top] / 2)
     half = np.nan
@@ -423,9 +422,15 @@ def _pace(course: Course) -> dict[str, Any]:
         step = (pace[b - 1] - pace[top] / 2) / max(pace[b - 1] - pace[b], 1e-12)
         half = float(middle[b - 1] + step * (middle[b] - middle[b - 1]) - middle[top])
     days = np.add.reduceat(course.kernel, np.arange(0, 240, 24))[:10] * course.driven.sum()
-    told = tell(pd.DataFrame({"start": pd.date_range("2000-01-01", periods=10, tz="UTC"), "value": days}))
+    last = known.shape[1] - known[:, ::-1].argmax(axis=1)
+    seen = int((last[course.content] - course.hour).max())
+    days = days[: max((seen + 12) // 24, 1)]  # as long as any share has been watched
+    told = tell(
+        pd.DataFrame({"start": pd.date_range("2000-01-01", periods=len(days), tz="UTC"), "value": days})
+    )
     kind = str(told.table["kind"].iloc[0]) if len(told.table) else ""
-    return {"delay_hours": float(middle[top]), "half_life_hours": half, "course": kind}
+    dated = bool((course.count > 0).any())
+    return {"delay_hours": float(middle[top]) if dated else np.nan, "half_life_hours": half, "course": kind}
 
 
 def _extra(
@@ -436,9 +441,7 @@ def _extra(
     nothing = np.zeros(site.direct.shape)
     lag = np.arange(REACH)
     kernels = [
-        pd.DataFrame(
-            {"platform": one, "hours": lag, "part": course.kernel, "come": np.cumsum(course.kernel)}
-        )
+        pd.DataFrame({"platform": one, "hours": lag, "part": course.kernel, "come": np.cumsum(course.kernel)})
         for one, course in zip(names, courses, strict=True)
         if not course.borrowed
     ]

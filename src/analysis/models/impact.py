@@ -49,7 +49,7 @@ LEAST = 20  # known bins before
 DRAWS = 2000
 PLACEBOS = 20
 SURE = 0.99
-GRID = (np.arange(40) + 0.5) / 40
+GRID = (np.arange(24) + 0.5) / 24
 COLUMNS = [
     "period", "start", "end", "bins", "unknown", "observed", "expected", "expected_low", "expected_high",
     "effect", "low", "high", "relative", "relative_low", "relative_high", "kept", "kept_low", "kept_high",
@@ -79,13 +79,14 @@ class Learnt:
 
 @njit(cache=True)
 def whiten(z, known, q):  # type: ignore[no-untyped-def]
-    """Innovations over their deviations of each column, sum of log variances, last level and its variance.
+    """Products of the columns' innovations over their deviations, sum of log variances, last level, its variance.
 
-    The level begins at a constant that is one of the columns, so nothing diffuse is left.
+    The level begins at a constant that is one of the columns, so nothing diffuse is left. The products are
+    added up here: matrices this small cost more in a threaded library than they are worth.
     """
     n, k = z.shape
-    level, p = np.zeros(k), 0.0
-    out = np.zeros((n, k))
+    level, gap, p = np.zeros(k), np.zeros(k), 0.0
+    gram = np.zeros((k, k))
     logs = 0.0
     for t in range(n):
         if t > 0:
@@ -93,13 +94,52 @@ def whiten(z, known, q):  # type: ignore[no-untyped-def]
         if known[t]:
             f = p + 1.0
             logs += np.log(f)
-            gain, root = p / f, np.sqrt(f)
+            gain = p / f
             for j in range(k):
-                gap = z[t, j] - level[j]
-                out[t, j] = gap / root
-                level[j] += gain * gap
+                gap[j] = z[t, j] - level[j]
+                level[j] += gain * gap[j]
+            for j in range(k):
+                one = gap[j] / f
+                for i in range(j + 1):
+                    gram[j, i] += one * gap[i]
             p -= gain * p
-    return out, logs, level, p
+    for j in range(k):
+        for i in range(j):
+            gram[i, j] = gram[j, i]
+    return gram, logs, level, p
+
+
+@njit(cache=True)
+def sweep(a):  # type: ignore[no-untyped-def]
+    """Least squares of column 0 on the others, from their products (Goodnight 1979).
+
+    Coefficients, the inverse of the others' products, the log of their determinant, the sum of squares left.
+    A column that the ones before it explain (an hour of the day that gaps hid) keeps a factor of 0.
+    """
+    k = len(a)
+    logs = 0.0
+    swept = np.zeros(k, np.bool_)
+    first = np.diag(a).copy()
+    for p in range(1, k):
+        d = a[p, p]
+        if d <= 1e-9 * first[p] or d <= 0.0:
+            continue
+        logs += np.log(d)
+        swept[p] = True
+        for j in range(k):
+            a[p, j] /= d
+        for i in range(k):
+            if i != p:
+                b = a[i, p]
+                for j in range(k):
+                    a[i, j] -= b * a[p, j]
+                a[i, p] = -b / d
+        a[p, p] = 1.0 / d
+    for p in range(1, k):
+        if not swept[p]:
+            a[p, :] = 0.0
+            a[:, p] = 0.0
+    return a[1:, 0].copy(), a[1:, 1:].copy(), logs, a[0, 0]
 
 
 def learn(y: np.ndarray, x: np.ndarray) -> Learnt:
@@ -110,14 +150,10 @@ def learn(y: np.ndarray, x: np.ndarray) -> Learnt:
     like, beta, cover, levels, reach, squares = [], [], [], [], [], []
     free = int(known.sum()) - x.shape[1]
     for q in root**2:
-        white, logs, level, p = whiten(z, known, q)
-        gram = white[:, 1:].T @ white[:, 1:]
-        size, turned = np.linalg.eigh(gram)
-        kept = size > 1e-9 * size[-1]  # an hour of the day that gaps hid tells nothing: its factor stays 0
-        inverse = (turned[:, kept] / size[kept]) @ turned[:, kept].T
-        b = inverse @ (white[:, 1:].T @ white[:, 0])
-        square = max(float(white[:, 0] @ white[:, 0] - b @ gram @ b), 1e-12)
-        like.append(-0.5 * (logs + np.log(size[kept]).sum() + free * np.log(square)))
+        whole, logs, level, p = whiten(z, known, q)
+        b, inverse, volume, left = sweep(whole)
+        square = max(float(left), 1e-12)
+        like.append(-0.5 * (logs + volume + free * np.log(square)))
         beta.append(b)
         cover.append(inverse)
         levels.append(level)
