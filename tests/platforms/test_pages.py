@@ -107,7 +107,18 @@ def test_a_redirect_into_the_private_network_is_not_followed(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://a.example/x", "file:///etc/passwd", "http://user:pw@a.example/", "http://"]
+    "url",
+    [
+        "ftp://a.example/x",
+        "file:///etc/passwd",
+        "http://user:pw@a.example/",
+        "http://",
+        "http://[::1",
+        "http://a.example:99999/",
+        "http://" + "ä" * 80 + "/",
+        "http://a\r\nX: y.example/",
+        "not a page",
+    ],
 )
 def test_other_addresses_are_refused(url):
     with pytest.raises(Unknown):
@@ -198,3 +209,11 @@ def test_a_shortened_address_is_followed_without_its_page():
     ) as server:
         assert reader().lands(f"{server.url}/s", lambda url: url == target)
         assert server.paths() == ["/robots.txt", "/s", "/t"]
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[::1", "file:///etc/passwd", "http://a b.example/", "//" + "x" * 300]
+)
+def test_a_redirect_to_nowhere_is_an_answer(location):
+    with loopback(serve({"/r": (302, {"Location": location}, b"")})) as server, pytest.raises(Unknown):
+        reader().read(f"{server.url}/r")

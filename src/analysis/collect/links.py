@@ -29,7 +29,7 @@ from analysis.platforms.rows import Rows
 from analysis.settings import settings
 from analysis.store import Store
 from analysis.tables import item_of
-from analysis.urls import canonical, content_id, site
+from analysis.urls import content_id, site
 
 OBSERVER = "virality links"
 AGAIN = timedelta(days=30)
@@ -155,7 +155,7 @@ def look(
         with closing(desk):
             reader = Reader(desk, private=private)
             for place in (one for one in todo if one.platform == platform):
-                rows = Rows(platform, clock.now(), OBSERVER, canonical(place.url))
+                rows = Rows(platform, clock.now(), OBSERVER, place.url[:500])
                 try:
                     if card.retired:
                         raise Unknown("unsupported", f"{card.title}: {card.retired}")
@@ -207,7 +207,7 @@ def _matched(
     reader: Reader, found: Anchors, page: str, place: Place, urls: dict[str, str]
 ) -> dict[str, list[tuple[Link, bool]]]:
     """The page's links to the contents it may link to, by content."""
-    wanted = set(place.contents) if place.contents else set(urls) - {content_id(page)}
+    wanted = set(place.contents) if place.contents else set(urls) - {_key(page)}
     sites = {site(urls[key]) for key in wanted if key in urls}
     matched: dict[str, list[tuple[Link, bool]]] = {}
     short: list[Link] = []
@@ -243,6 +243,6 @@ def _on(url: str, sites: set[str]) -> bool:
 
 
 def _unknown(rows: Rows, place: Place, error: Unknown, out: Looked) -> None:
-    keys = place.contents or (content_id(place.url),)
+    keys = place.contents or (place.item,)
     rows.reading(place.item, keys[0], "link_followed", None, status=error.status, reason=error.reason)
     out.unknown[place.platform, error.reason] += 1

@@ -101,6 +101,12 @@ class Reader:
         return there(self._follow(url, there)[0])
 
     def _follow(self, url: str, there: Callable[[str], bool] | None = None) -> tuple[str, _Answer]:
+        try:
+            return self._hops(url, there)
+        except ValueError:
+            raise Unknown("unsupported", "an address on the way is no URL") from None
+
+    def _hops(self, url: str, there: Callable[[str], bool] | None) -> tuple[str, _Answer]:
         for _ in range(MOST_HOPS + 1):
             rules = self._rules(url)
             if not rules.can_fetch(AGENT, url):
@@ -146,7 +152,9 @@ class Reader:
         """The address of a URL's host that may be asked, its host and port."""
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0)
+            # a name in other letters is asked for as name servers know it
+            host = (parts.hostname or "").encode("idna").decode()
+            port = parts.port or PORTS.get(parts.scheme, 0)
         except ValueError:
             raise Unknown("unsupported", "its address is no URL") from None
         if parts.scheme not in PORTS or not host or "@" in parts.netloc:
