@@ -27,14 +27,17 @@ def judged(made: Sent, seed: int) -> tuple[pd.DataFrame, dict[str, object]]:
     for row in result.table[result.table["kind"].isin(OURS)].itertuples():
         members = row.platform.split(" + ")
         rows.append(
-            (seed, row.platform, made.silent in members and len(members) == 1, truth.loc[members, "sent"].sum(),
+            (seed, row.platform, made.silent in members and len(members) == 1,
+             truth.loc[members, "sent"].sum(),
              truth.loc[members, "dark"].sum(), row.visits, row.low, row.high, row.dark)
         )  # fmt: skip
     columns = ["seed", "platform", "silent", "sent", "hidden", "visits", "low", "high", "dark"]
     dark = result.table.set_index("platform").loc["dark social"]
     return pd.DataFrame(rows, columns=columns), {
         "verdict": result.verdict,
-        "grouped": any(set(made.pair) <= set(name.split(" + ")) for _, name, *_ in rows) if made.pair else None,
+        "grouped": any(set(made.pair) <= set(name.split(" + ")) for _, name, *_ in rows)
+        if made.pair
+        else None,
         "others": sum(" + " in name and not set(name.split(" + ")) <= set(made.pair) for _, name, *_ in rows),
         "dark": dark["low"] <= truth["dark"].sum() <= dark["high"],
         "share": truth["dark"].sum() / truth["sent"].sum(),
@@ -60,7 +63,8 @@ def line(name: str, rows: pd.DataFrame, said: pd.DataFrame) -> str:
     zero = f"{(quiet['low'] == 0).mean():.1%} of {len(quiet)}" if len(quiet) else "-"
     return (
         f"| {name} | {rows['seed'].nunique()} | {said['share'].quantile(0.05):.0%} to "
-        f"{said['share'].quantile(0.95):.0%} | {off.median():.1%} | {off.quantile(0.9):.1%} | {hidden.median():.1%} | "
+        f"{said['share'].quantile(0.95):.0%} | {off.median():.1%} | {off.quantile(0.9):.1%} | "
+        f"{hidden.median():.1%} | "
         f"{inside.mean():.1%} of {len(loud)} | {zero} | {said['dark'].mean():.1%} | "
         f"{(said['verdict'] == 'inconclusive').mean():.1%} |"
     )
@@ -75,7 +79,8 @@ def speed(rounds: int = 3) -> str:
         attribution(made.events, made.intervals)
         took.append(time.perf_counter() - start)
     return (
-        f"One site-year, hourly, 8 platforms, 30 contents, {len(made.events):,} shares: fit, intervals and placebos "
+        f"One site-year, hourly, 8 platforms, 30 contents, {len(made.events):,} shares: fit, "
+        "intervals and placebos "
         f"in {statistics.median(took):.1f} s (median of {rounds}, one process; aim: 60 s on two cores)."
     )
 
@@ -83,8 +88,10 @@ def speed(rounds: int = 3) -> str:
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     out = [
-        "| sites | number | dark share of their visits (5 to 95 %) | visits by platform off by, median | nine in ten "
-        "within | dark visits off by, median | inside the 90 % interval | silent platform's interval includes 0 | dark "
+        "| sites | number | dark share of their visits (5 to 95 %) | visits by platform off "
+        "by, median | nine in ten "
+        "within | dark visits off by, median | inside the 90 % interval | silent platform's "
+        "interval includes 0 | dark "
         "social inside its 90 % | inconclusive |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -104,13 +111,19 @@ def main() -> None:
                 f"{len(said)} sites."
             )
         else:
-            grouping.append(f"{name}: {int(said['others'].sum())} groups on {len(said)} sites that hold no such pair.")
+            grouping.append(
+                f"{name}: {int(said['others'].sum())} groups on {len(said)} sites that hold no such pair."
+            )
         print(grouping[-1], flush=True)
     told = (
-        "The sites (`analysis.simulate.sent`) are made otherwise than the model thinks: each visit has its own "
-        "lognormal, gamma or Lomax delay in continuous time and is lost at hours of sleep; shares bring lognormal or "
-        "Pareto numbers of visits; the dark part differs between contents; the baseline has a rhythm that does not "
-        "multiply, novelty, trends, autocorrelated noise, newsletters; some shares are unseen; the counter fails for "
+        "The sites (`analysis.simulate.sent`) are made otherwise than the model thinks: each "
+        "visit has its own "
+        "lognormal, gamma or Lomax delay in continuous time and is lost at hours of sleep; "
+        "shares bring lognormal or "
+        "Pareto numbers of visits; the dark part differs between contents; the baseline has a "
+        "rhythm that does not "
+        "multiply, novelty, trends, autocorrelated noise, newsletters; some shares are "
+        "unseen; the counter fails for "
         "days. Truth is what each platform really sent in the counted hours."
     )
     write("attribution", "Figures", [*out, "", *grouping, "", told, "", speed()])

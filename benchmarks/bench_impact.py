@@ -18,7 +18,13 @@ from benchmarks.bench_spikes import write
 
 SIZE, AFTER, LEVEL = 200, 30, 0.95
 CAUSALIMPACT = 2.1  # seconds at n = 200 in R, as published; R's package cannot be had here
-KINDS = ("level at rest", "level walks slowly", "level walks", "a control moves with it", "counts with a week")
+KINDS = (
+    "level at rest",
+    "level walks slowly",
+    "level walks",
+    "a control moves with it",
+    "counts with a week",
+)
 
 
 def replication(kind: str, seed: int, effect: float) -> tuple[pd.DataFrame, pd.DataFrame | None, float]:
@@ -63,7 +69,8 @@ def plug_in(series: pd.DataFrame, controls: pd.DataFrame | None) -> tuple[float,
 
 def coverage(count: int) -> list[str]:
     out = [
-        "| series of 200, the last 30 changed | replications | planted | inside the 95 % interval | bias over its "
+        "| series of 200, the last 30 changed | replications | planted | inside the 95 % "
+        "interval | bias over its "
         "deviation | found where nothing was planted | inconclusive |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -109,18 +116,22 @@ def peers(count: int = 200) -> list[str]:
             took[name].append(time.perf_counter() - begin)
     ours, plugged = (statistics.median(took[name]) for name in ("ours", "plug-in"))
     return [
-        f"UnobservedComponents with its parameters plugged in covers {np.mean(inside):.1%} of {count} (level walks "
+        f"UnobservedComponents with its parameters plugged in covers {np.mean(inside):.1%} of "
+        f"{count} (level walks "
         "slowly).",
         "",
-        f"Time at n = 200 with a control, medians of nine interleaved rounds: ours {ours * 1e3:.0f} ms, the placebos "
-        f"in time included; UnobservedComponents alone {plugged * 1e3:.0f} ms. CausalImpact takes {CAUSALIMPACT} s by "
-        f"its published figure, {CAUSALIMPACT / ours:.0f} times ours; neither it nor bsts is packaged for Debian, so "
+        "Time at n = 200 with a control, medians of nine interleaved rounds: ours "
+        f"{ours * 1e3:.0f} ms, the placebos "
+        f"in time included; UnobservedComponents alone {plugged * 1e3:.0f} ms. CausalImpact "
+        f"takes {CAUSALIMPACT} s by "
+        f"its published figure, {CAUSALIMPACT / ours:.0f} times ours; neither it nor bsts is "
+        "packaged for Debian, so "
         "it was not run here.",
     ]
 
 
 def documented(count: int = 200) -> str:
-    """CausalImpact's documented example, made anew: 100 points, y = 1.2 x + noise, 10 more from the 71st on."""
+    """CausalImpact's example, made anew: 100 points, y = 1.2 x + noise, 10 more from the 71st on."""
     effects, inside = [], []
     for seed in range(count):
         rng = np.random.default_rng([seed, 71])
@@ -137,8 +148,10 @@ def documented(count: int = 200) -> str:
         effects.append(row["effect"] / 30)
         inside.append(row["low"] <= 300 <= row["high"])
     return (
-        f"CausalImpact's documented example (its recipe, made anew {count} times; not its own draw): effect a point "
-        f"{np.mean(effects):.2f} (sd {np.std(effects):.2f}) where 10 was planted; {np.mean(inside):.1%} inside the "
+        f"CausalImpact's documented example (its recipe, made anew {count} times; not its own "
+        "draw): effect a point "
+        f"{np.mean(effects):.2f} (sd {np.std(effects):.2f}) where 10 was planted; "
+        f"{np.mean(inside):.1%} inside the "
         "95 % interval."
     )
 

@@ -26,10 +26,13 @@ def test_bars_of_platforms_and_their_courses():
     row = result.table.iloc[0]
     figure = bars(result, HOSTILE)
     said = plain(figure)
-    assert f"{row['visits']:,.0f} ({row['low']:,.0f} to {row['high']:,.0f})" in said and "unexplained" in said
+    assert f"{row['visits']:,.0f} ({row['low']:,.0f} to {row['high']:,.0f})" in said
+    assert "unexplained" in said
     assert [trace.x[0] for trace in figure.data] == [row["stated"], row["dark"]]
     line = kernels(result, HOSTILE)
-    assert "digg" in plain(line) and line.data[0].y[-1] <= 1.0 + 1e-9 and line.data[0].y[0] > 0
+    assert "digg" in plain(line)
+    assert line.data[0].y[-1] <= 1.0 + 1e-9
+    assert line.data[0].y[0] > 0
 
 
 def test_an_effect_with_what_was_to_be_expected():
@@ -38,7 +41,10 @@ def test_an_effect_with_what_was_to_be_expected():
     result = impact(series, start, end)
     figure = effect(result, HOSTILE)
     said = plain(figure)
-    assert "effect +" in said and "Unknown in one stretch" in said and "During" in said and "After" in said
+    assert "effect +" in said
+    assert "Unknown in one stretch" in said
+    assert "During" in said
+    assert "After" in said
     assert {"counted", "expected without it", "effect so far"} <= {trace.name for trace in figure.data}
 
 
@@ -48,4 +54,5 @@ def test_without_an_answer_they_say_why():
     assert "known bins before" in plain(effect(short, HOSTILE))
     events, intervals = one_share(lambda t: 0 * t, lambda t: 0 * t)
     empty = attribution(events.iloc[:0], intervals[intervals["platform"] == "direct"])
-    assert "nothing was shared" in plain(bars(empty, HOSTILE)) and "No line" in plain(kernels(empty, HOSTILE))
+    assert "nothing was shared" in plain(bars(empty, HOSTILE))
+    assert "No line" in plain(kernels(empty, HOSTILE))

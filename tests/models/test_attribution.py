@@ -92,7 +92,8 @@ def test_the_parts_add_up_to_what_was_counted():
     assert dark["low"] <= dark["visits"] <= dark["high"]
     ours = table[table["kind"] == "platform"]
     np.testing.assert_allclose(ours["without"] + ours["visits"], whole)
-    assert (ours["without_low"] <= ours["without"]).all() and (ours["without"] <= ours["without_high"]).all()
+    assert (ours["without_low"] <= ours["without"]).all()
+    assert (ours["without"] <= ours["without_high"]).all()
     by_content = result.extra["contents"].groupby("platform")["visits"].sum()
     np.testing.assert_allclose(by_content[ours["platform"]], ours["visits"], atol=1e-6)
 
@@ -105,9 +106,11 @@ def test_the_same_seed_gives_the_same_answer():
 
 def test_every_fit_runs_its_placebos():
     kinds = told(0).extra["placebos"]["kind"].value_counts()
-    assert set(kinds.index) == {"dates", "platforms", "neighbours"} and (kinds == 20).all()
+    assert set(kinds.index) == {"dates", "platforms", "neighbours"}
+    assert (kinds == 20).all()
     deviates = np.concatenate([told(seed).extra["placebos"]["deviate"] for seed in SEEDS])
-    assert 0.6 < deviates.std() < 1.5 and abs(deviates.mean()) < 0.4
+    assert 0.6 < deviates.std() < 1.5
+    assert abs(deviates.mean()) < 0.4
 
 
 def one_share(direct_after, stated_after, pages=6, days=40):
@@ -127,7 +130,8 @@ def one_share(direct_after, stated_after, pages=6, days=40):
                                       "start": begin + pd.to_timedelta(np.arange(days * 24), unit="h"),
                                       "value": values}))  # fmt: skip
     intervals = pd.concat(rows, ignore_index=True)
-    intervals = intervals.assign(metric="visits", end=intervals["start"] + HOUR, observed_at=begin, observer="o",
+    intervals = intervals.assign(metric="visits", end=intervals["start"] + HOUR, observed_at=begin,
+                                 observer="o",
                                  partial=False)  # fmt: skip
     return pd.DataFrame(shares, columns=["content_id", "platform", "kind", "occurred_at"]), intervals
 
@@ -141,7 +145,8 @@ def test_delay_half_life_and_visits_per_share_are_read_off():
     events, intervals = one_share(lambda t: course(t) / 2, course)
     row = attribution(events, intervals).table.iloc[0]
     brought = course(np.arange(600.0)).sum() * 1.5
-    assert row["per_share_low"] <= brought <= row["per_share_high"] and abs(row["per_share"] / brought - 1) < 0.1
+    assert row["per_share_low"] <= brought <= row["per_share_high"]
+    assert abs(row["per_share"] / brought - 1) < 0.1
     assert 0.2 <= row["delay_hours"] <= 5
     assert 4 <= row["half_life_hours"] <= 9
 
@@ -150,7 +155,9 @@ def test_what_no_referrer_ever_states_is_found_by_its_shares_alone():
     events, intervals = one_share(lambda t: 30 * np.exp(-t / 8), lambda t: 0 * t)
     row = attribution(events, intervals).table.set_index("platform").loc["digg"]
     sent = 6 * 30 * np.exp(-np.arange(400) / 8).sum()
-    assert row["stated"] == 0 and row["low"] > 0 and row["low"] <= sent <= row["high"]
+    assert row["stated"] == 0
+    assert row["low"] > 0
+    assert row["low"] <= sent <= row["high"]
 
 
 def test_unknown_hours_are_counted_and_left_out():
@@ -164,13 +171,16 @@ def test_unknown_hours_are_counted_and_left_out():
     daily = told_.extra["daily"]
     assert daily.loc[daily["start"].dt.day == 20, "value"].isna().all()
     partial = attribution(events, intervals.assign(partial=lost)).table.iloc[0]
-    assert partial["unknown_hours"] == row["unknown_hours"] and partial["stated"] == row["stated"]
+    assert partial["unknown_hours"] == row["unknown_hours"]
+    assert partial["stated"] == row["stated"]
 
 
 def test_a_shared_platform_without_a_share_in_sight_is_told_by_its_referrers():
     events, intervals = one_share(lambda t: 10 * np.exp(-t / 8), lambda t: 20 * np.exp(-t / 8))
     row = attribution(events.iloc[:0], intervals).table.iloc[0]
-    assert row["shares"] == 0 and np.isnan(row["per_share"]) and "no share was seen" in row["reason"]
+    assert row["shares"] == 0
+    assert np.isnan(row["per_share"])
+    assert "no share was seen" in row["reason"]
     sent = 6 * 30 * np.exp(-np.arange(400) / 8).sum()
     assert abs(row["visits"] / sent - 1) < 0.1
 
@@ -183,7 +193,9 @@ def test_it_abstains():
         (events.iloc[:0], intervals[intervals["platform"] == "direct"], "nothing was shared"),
     ):
         result = attribution(shares, rows)
-        assert result.verdict == "inconclusive" and why in result.reason and result.table.empty
+        assert result.verdict == "inconclusive"
+        assert why in result.reason
+        assert result.table.empty
     days = intervals.assign(end=intervals["start"] + 24 * HOUR)
     assert attribution(events, days).verdict == "inconclusive"
     with pytest.raises(UserError, match="occurred_at"):

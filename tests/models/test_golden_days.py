@@ -36,7 +36,7 @@ def test_a_few_days_carry_no_spike_half_life_or_class(values):
 
 
 def golden_site(platform, values, quiet=15):
-    """The day's counts spread over its hours after one share, three in ten without a referrer, and quiet before."""
+    """Each day's counts spread over its hours after one share, three in ten dark, and quiet before."""
     rng = np.random.default_rng(4)
     each = np.r_[np.zeros(24 * quiet), np.repeat(np.array(values, float) / 24, 24)]
     start = clock(len(each), "h")
@@ -47,9 +47,15 @@ def golden_site(platform, values, quiet=15):
     ]
     hour = pd.Timedelta(hours=1)
     rows = pd.concat(parts, ignore_index=True)
-    rows = rows.assign(content_id="c", metric="visits", end=rows["start"] + hour, observed_at=start[-1] + hour,
+    rows = rows.assign(content_id="c", metric="visits", end=rows["start"] + hour,
+                       observed_at=start[-1] + hour,
                        observer="o", partial=False)  # fmt: skip
-    share = {"content_id": ["c"], "platform": [platform], "kind": ["submission"], "occurred_at": [start[24 * quiet]]}
+    share = {
+        "content_id": ["c"],
+        "platform": [platform],
+        "kind": ["submission"],
+        "occurred_at": [start[24 * quiet]],
+    }
     return pd.DataFrame(share), rows
 
 

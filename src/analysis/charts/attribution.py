@@ -24,7 +24,9 @@ def attribution(result: Result, title: str, cards: Mapping[str, Card] | None = N
         Platform name to its card, for names.
     """
     heading = f"Visits by the platform that sent them: {style.label(title)}"
-    rows = result.table[result.table["kind"].isin(["platform", "group"])] if len(result.table) else result.table
+    rows = (
+        result.table[result.table["kind"].isin(["platform", "group"])] if len(result.table) else result.table
+    )
     rows = rows[rows["visits"].notna()].iloc[::-1]
     if rows.empty:
         why = result.reason or "no platform sent visits"
@@ -37,10 +39,12 @@ def attribution(result: Result, title: str, cards: Mapping[str, Card] | None = N
     )  # fmt: skip
     figure.add_trace(
         go.Bar(y=shown, x=rows["dark"], orientation="h", name="dark: no referrer, moves with its shares",
-               marker={"color": style.INK, "pattern": {"shape": "x", "size": 4, "solidity": 0.35, "fgopacity": 0.6,
+               marker={"color": style.INK, "pattern": {"shape": "x", "size": 4, "solidity": 0.35,
+                                                       "fgopacity": 0.6,
                                                        "fillmode": "overlay", "fgcolor": "#ffffff"}},
                error_x={"type": "data", "symmetric": False, "array": rows["high"] - rows["visits"],
-                        "arrayminus": rows["visits"] - rows["low"], "color": style.INK, "thickness": 1.6, "width": 5},
+                        "arrayminus": rows["visits"] - rows["low"], "color": style.INK,
+                        "thickness": 1.6, "width": 5},
                hovertemplate="%{x:,.0f}<extra>%{y}, dark</extra>")
     )  # fmt: skip
     figure.update_layout(barmode="stack", bargap=0.35)
@@ -74,9 +78,15 @@ def kernels(result: Result, title: str, cards: Mapping[str, Card] | None = None,
     """
     heading = f"How soon a share's visits come: {style.label(title)}"
     courses = result.extra.get("kernels")
-    order = [] if courses is None else [one for one in result.table["platform"] if one in set(courses["platform"])]
+    order = (
+        []
+        if courses is None
+        else [one for one in result.table["platform"] if one in set(courses["platform"])]
+    )
     if courses is None or not order:
-        return style.nothing(heading, "no platform's course is known", "No line is drawn: no platform's course is known.")
+        return style.nothing(
+            heading, "no platform's course is known", "No line is drawn: no platform's course is known."
+        )
     looks = style.looks(order)
     figure = go.Figure()
     told = []
@@ -95,4 +105,6 @@ def kernels(result: Result, title: str, cards: Mapping[str, Card] | None = None,
 
 
 def _name(platform: str, cards: Mapping[str, Card] | None) -> str:
-    return " + ".join(style.label(cards[one].title if cards and one in cards else one) for one in platform.split(" + "))
+    return " + ".join(
+        style.label(cards[one].title if cards and one in cards else one) for one in platform.split(" + ")
+    )

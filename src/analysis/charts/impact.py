@@ -35,7 +35,9 @@ def impact(result: Result, title: str, unit: str = "visits") -> go.Figure:
     ):
         figure.add_trace(go.Scatter(x=course["start"], y=course[low], **edge), row=row, col=1)
         figure.add_trace(
-            go.Scatter(x=course["start"], y=course[high], fill="tonexty", fillcolor=band, **edge), row=row, col=1
+            go.Scatter(x=course["start"], y=course[high], fill="tonexty", fillcolor=band, **edge),
+            row=row,
+            col=1,
         )
         line = dash if row == 1 else {"color": style.WARM, "width": 2}
         figure.add_trace(
@@ -51,7 +53,12 @@ def impact(result: Result, title: str, unit: str = "visits") -> go.Figure:
     )  # fmt: skip
     during = result.table.iloc[0]
     figure.add_vrect(
-        x0=during["start"], x1=during["end"], fillcolor=style.WARM, opacity=0.13, line={"width": 0}, layer="below"
+        x0=during["start"],
+        x1=during["end"],
+        fillcolor=style.WARM,
+        opacity=0.13,
+        line={"width": 0},
+        layer="below",
     )
     top = float(max(course["value"].max(), course["high"].max(), 1.0)) * 1.06
     ends = course["start"].shift(-1).fillna(course["start"].iloc[-1] + course["start"].diff().median())
@@ -70,5 +77,9 @@ def impact(result: Result, title: str, unit: str = "visits") -> go.Figure:
     gap = f" Unknown in {style.stretches(len(gaps))}, hatched." if gaps else ""
     description = f"{unit} counted and to be expected without it. {told} Verdict: {result.verdict}.{gap}"
     return style.finish(
-        figure, heading, f"shaded: the intervention; band: {level:.0%} of what was to be expected", description, 480
+        figure,
+        heading,
+        f"shaded: the intervention; band: {level:.0%} of what was to be expected",
+        description,
+        480,
     )

@@ -72,7 +72,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Noise:
-    """Variance of a baseline hour = mu + alpha mu^2; correlation after k hours within a page and between pages."""
+    """Variance of a baseline hour = mu + alpha mu^2; correlation after k hours in a page, between pages."""
 
     alpha: float
     own: np.ndarray
@@ -81,7 +81,7 @@ class Noise:
 
 
 def partial(x: np.ndarray, v: np.ndarray, rhythm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """x without what the contents' levels explain of it, and that part; a tridiagonal system a content."""
+    """X without what the contents' levels explain of it, and that part; a tridiagonal system a content."""
     hours = x.shape[-1]
     starts = np.arange(0, hours, KNOT)
     f = (np.arange(hours) % KNOT) / KNOT
@@ -306,7 +306,7 @@ def _sums(field: np.ndarray, course: Course) -> np.ndarray:
 
 
 def _variance(w: np.ndarray, weights: Weights, base: np.ndarray, mine: np.ndarray) -> float:
-    """Variance of estimate minus truth for the reading weights w; ``mine``: platforms whose visits are meant."""
+    """Variance of estimate minus truth for reading weights w; ``mine``: platforms whose visits are meant."""
     noise = weights.noise
     spread = w * np.sqrt(base + noise.alpha * base**2)
     sums = spread.sum(axis=0)

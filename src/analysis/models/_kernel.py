@@ -114,7 +114,7 @@ def _fit(
     size, prior = mean * weight, np.ones(len(count))
     background = np.full(len(y), 0.2 * float(y.sum()) / hours.sum())
     given = np.zeros(len(size))
-    # shares that always come at one hour of the day cannot tell a delay from an hour at which people are awake
+    # shares that always come at one hour of the day cannot tell a delay from an hour of being awake
     at_hour = np.bincount(hour % 24, minlength=24)
     various = at_hour.sum() ** 2 >= 4 * (at_hour**2).sum()
     for _ in range(ROUNDS):

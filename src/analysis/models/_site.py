@@ -15,7 +15,6 @@ from analysis.models.grid import micros
 from analysis.traffic.exposure import ALL, CLASSES, DIRECT
 
 HOUR = 3600 * 1_000_000
-LATENT = -1  # a share nobody saw has no platform's event behind it
 
 
 @dataclass(frozen=True)
@@ -70,10 +69,8 @@ class Site:
             parts = [shares.pop(one) for one in group if one in shares]
             if parts:
                 shares[whole] = gather(
-                    *(
-                        np.concatenate([getattr(part, name) for part in parts])
-                        for name in ("content", "hour")
-                    ),
+                    np.concatenate([part.content for part in parts]),
+                    np.concatenate([part.hour for part in parts]),
                     np.concatenate([part.count for part in parts]),
                 )
         return Site(self.begin, self.contents, self.known, self.direct, stated, shares, self.elsewhere,
@@ -166,9 +163,7 @@ def lay(events: pd.DataFrame, intervals: pd.DataFrame, start: Any = None, end: A
         for name in np.unique(names[page >= 0])
     }
     any_visit = np.sum(list(laid.values()), axis=0) if laid else np.zeros(size)
-    born = np.where(
-        any_visit.any(axis=1), any_visit.argmax(axis=1) * 0 + (any_visit > 0).argmax(axis=1), size[1]
-    )
+    born = np.where(any_visit.any(axis=1), (any_visit > 0).argmax(axis=1), size[1])
     for part in seen.values():
         np.minimum.at(born, part.content, part.hour)
     known &= np.arange(size[1])[None, :] >= born[:, None]

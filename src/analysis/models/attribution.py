@@ -119,9 +119,10 @@ def attribution(
         ``unknown_hours``: content-hours of the period that were not counted. Unknown numbers are missing.
 
         ``extra``: ``kernels`` (platform, hours, part: of a share's visits, that come so many hours
-        after it; come: by the end of that hour), ``daily`` (platform, start, end, value: visits by day, dark social, baseline, elsewhere
-        as bands of their own; missing where unknown), ``contents`` (content_id, platform, shares, visits),
-        ``stated`` (platform, group, stated), ``placebos`` (kind, number, deviate, excludes).
+        after it; come: by the end of that hour), ``daily`` (platform, start, end, value: visits by day; dark
+        social, which stands in the platforms' bands already, baseline and unexplained as bands of their
+        own; missing where unknown), ``contents`` (content_id, platform, shares, visits), ``stated``
+        (platform, group, stated), ``placebos`` (kind, number, deviate, excludes).
 
     Raises
     ------
@@ -155,8 +156,9 @@ def attribution(
     verdict: Verdict = "inconclusive" if failed else "found" if found.any() else "nothing"
     reason = f"{failed[0].name}: {failed[0].sentence}" if failed else ""
     checks = (*checks, _separable(groups))
+    said = _summary(table, verdict, reason, cards or {}, level)
     return Result(
-        table, verdict, reason, _summary(table, verdict, reason, cards or {}, level), checks, VERSION, parameters,
+        table, verdict, reason, said, checks, VERSION, parameters,
         _extra(site, joined, courses, fit, groups) | {"placebos": placebos},
     )  # fmt: skip
 
@@ -360,16 +362,18 @@ def _table(
     signed = float(fit.signed.sum())
     low, high = max(0.0, min(kept, signed - z * fit.whole)), min(direct, max(kept, signed) + z * fit.whole)
     rows.append(
-        {"platform": DARK, "kind": "part", "visits": kept, "low": low, "high": high, "dark": kept, "dark_low": low,
-         "dark_high": high, "stated": 0.0, "status": "found" if low > 0 else "nothing",
+        {"platform": DARK, "kind": "part", "visits": kept, "low": low, "high": high, "dark": kept,
+         "dark_low": low, "dark_high": high, "stated": 0.0, "status": "found" if low > 0 else "nothing",
          "reason": "part of the platforms' visits: not to be added to them"}
     )  # fmt: skip
     rows.append({"platform": "elsewhere", "kind": "rest", "visits": site.elsewhere, "low": site.elsewhere,
-                 "high": site.elsewhere, "status": "found", "reason": "search engines, sites, assistants: counted"})  # fmt: skip
-    rows.append({"platform": "baseline", "kind": "rest", "visits": base, "low": max(0.0, base - (high - kept)),
-                 "high": base + kept - low, "status": "found", "reason": "direct visits that no share explains"})  # fmt: skip
+                 "high": site.elsewhere, "status": "found",
+                 "reason": "search engines, sites, assistants: counted"})  # fmt: skip
+    rows.append({"platform": "baseline", "kind": "rest", "visits": base,
+                 "low": max(0.0, base - (high - kept)), "high": base + kept - low, "status": "found",
+                 "reason": "direct visits that no share explains"})  # fmt: skip
     rows.append({"platform": "unexplained", "kind": "rest", "visits": direct - base - kept, "status": "found",
-                 "reason": "direct visits beside the baseline and the shares; a remainder, so without interval"})  # fmt: skip
+                 "reason": "direct visits beside baseline and shares; a remainder: no interval"})  # fmt: skip
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
     table["unknown_hours"] = unknown
     ours = table["kind"].isin(["platform", "group"])
@@ -378,7 +382,7 @@ def _table(
 
 
 def _quantile(level: float, contents: int) -> float:
-    """Student's t with a degree of freedom less than contents: they are what differs (Cameron & Miller 2015)."""
+    """Student's t, a degree of freedom less than contents: they differ (Cameron & Miller 2015)."""
     from scipy.special import stdtrit
 
     return float(stdtrit(max(contents - 1, 2), 0.5 + level / 2))
@@ -492,7 +496,8 @@ def _summary(
     ours = table[table["kind"].isin(["platform", "group"]) & (table["status"] == "found")]
     dark = table[table["platform"] == DARK].iloc[0]
     said = [
-        f"{' and '.join(name(one, cards) for one in row.platform.split(' + '))} sent {row.visits:,.0f} visits "
+        f"{' and '.join(name(one, cards) for one in row.platform.split(' + '))} sent "
+        f"{row.visits:,.0f} visits "
         f"({row.low:,.0f} to {row.high:,.0f})"
         for row in ours.head(5).itertuples()
     ]

@@ -79,7 +79,8 @@ class Learnt:
 
 @njit(cache=True)
 def whiten(z, known, q):  # type: ignore[no-untyped-def]
-    """Products of the columns' innovations over their deviations, sum of log variances, last level, its variance.
+    """Products of the columns' innovations over their deviations, sum of log variances, last level and its
+    variance.
 
     The level begins at a constant that is one of the columns, so nothing diffuse is left. The products are
     added up here: matrices this small cost more in a threaded library than they are worth.
@@ -259,7 +260,8 @@ def impact(
         sure = np.isfinite(part).all()
         at = np.flatnonzero(~before)[mask]
         rows.append(
-            {"period": period, "start": grid.times(grid.t[at[[0]]])[0], "end": grid.times(grid.ends[at[[-1]]])[0],
+            {"period": period, "start": grid.times(grid.t[at[[0]]])[0],
+             "end": grid.times(grid.ends[at[[-1]]])[0],
              "bins": int(known.sum()), "unknown": int((mask & ~use).sum()), "observed": observed,
              "expected": middle, "expected_low": low, "expected_high": high, "effect": observed - middle,
              "low": observed - high, "high": observed - low,
@@ -277,7 +279,8 @@ def impact(
     verdict: Verdict = "inconclusive" if check.passed is False else "found" if found else "nothing"
     reason = check.sentence if check.passed is False else ""
     course = _course(grid, before, during, drawn, use, tails)
-    return Result(table, verdict, reason, _summary(table, verdict, reason, level), (check,), VERSION, parameters,
+    said = _summary(table, verdict, reason, level)
+    return Result(table, verdict, reason, said, (check,), VERSION, parameters,
                   {"course": course, "placebos": placebos})  # fmt: skip
 
 
@@ -368,7 +371,8 @@ def _checked(placebos: pd.DataFrame, level: float) -> Check:
     return Check(
         name,
         out <= most,
-        f"Of {trials} earlier stretches in which nothing was done, {out} seem to show an effect at {level:.0%}; "
+        f"Of {trials} earlier stretches in which nothing was done, {out} seem to show an "
+        f"effect at {level:.0%}; "
         f"chance alone makes up to {most}.",
         placebos,
     )
@@ -385,7 +389,8 @@ def _course(
     summed = np.where(use, seen - drawn, 0.0).cumsum(axis=1)
     for name, values, q in (
         ("expected", drawn, 0.5), ("low", drawn, tails[0]), ("high", drawn, tails[1]),
-        ("cumulative", summed, 0.5), ("cumulative_low", summed, tails[0]), ("cumulative_high", summed, tails[1]),
+        ("cumulative", summed, 0.5), ("cumulative_low", summed, tails[0]),
+        ("cumulative_high", summed, tails[1]),
     ):  # fmt: skip
         column = np.full(len(grid.t), np.nan)
         column[~before] = np.quantile(values, q, axis=0)
@@ -396,7 +401,8 @@ def _course(
 def _summary(table: pd.DataFrame, verdict: Verdict, reason: str, level: float) -> str:
     row = table.iloc[0]
     said = (
-        f"During the intervention {row['observed']:,.0f} were counted where {row['expected']:,.0f} were to be "
+        f"During the intervention {row['observed']:,.0f} were counted where "
+        f"{row['expected']:,.0f} were to be "
         f"expected: {row['effect']:+,.0f} ({row['low']:+,.0f} to {row['high']:+,.0f}, {level:.0%})."
     )
     if len(table) > 1:

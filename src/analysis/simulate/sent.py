@@ -108,7 +108,8 @@ def site(
     events = pd.DataFrame(rows, columns=["platform", "content", "hour"])
     events = pd.DataFrame(
         {"event_id": [f"{one}:{n}" for n, one in enumerate(events["platform"])],
-         "content_id": [ids[i] for i in events["content"]], "platform": events["platform"], "kind": "submission",
+         "content_id": [ids[i] for i in events["content"]], "platform": events["platform"],
+         "kind": "submission",
          "occurred_at": BEGIN + pd.to_timedelta(events["hour"], unit="h"),
          "observed_at": BEGIN + pd.Timedelta(days=days)}
     )  # fmt: skip
