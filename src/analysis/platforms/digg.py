@@ -23,9 +23,9 @@ CARD = Card(
     mechanism="Readers submitted stories and voted them up (digged); the front page showed the most popular "
     "ones to everybody. Since May 2026 it ranks news by what is engaged with on X instead.",
     links=(
-        LinkPolicy("followed", None, "every story's link until September 2009 [I]"),
-        LinkPolicy("nofollow", date(2009, 9, 2), "all but popular stories [I]"),
-        LinkPolicy("unknown", date(2026, 1, 1), "not stated for the Digg of 2026 [M]"),
+        LinkPolicy("followed", None, "every story's link until September 2009 (third parties)"),
+        LinkPolicy("nofollow", date(2009, 9, 2), "all but popular stories (third parties)"),
+        LinkPolicy("unknown", date(2026, 1, 1), "not stated for the Digg of 2026 (unconfirmed)"),
     ),
     metrics=(
         Metric("diggs", "votes", "reading", "votes for a story, as story.getInfo gave them", "votes"),
@@ -44,12 +44,12 @@ CARD = Card(
         Conduct(
             "",
             "Bots and SEO spam are why the whole site was reset on 13 March 2026; no number is named.",
-            "survey of November 2026 [I]",
+            "survey of November 2026 (third parties)",
         ),
     ),
     life=(
         LifeEvent(date(2004, 12, 5), "opened"),
-        LifeEvent(date(2009, 9, 2), "links become nofollow on all but popular stories [I]"),
+        LifeEvent(date(2009, 9, 2), "links become nofollow on all but popular stories (third parties)"),
         LifeEvent(
             date(2010, 8, 25),
             "version 4 replaced the site; submitting changed and many left",
@@ -58,19 +58,20 @@ CARD = Card(
         LifeEvent(
             date(2012, 7, 31), "sold and started afresh; the old stories and the old API are gone", ("*",)
         ),
-        LifeEvent(date(2026, 1, 14), "relaunch as an open beta with submissions and votes [I]"),
-        LifeEvent(date(2026, 3, 13), "hard reset, because of bots and SEO spam [I]", ("*",)),
+        LifeEvent(date(2026, 1, 14), "relaunch as an open beta with submissions and votes (third parties)"),
+        LifeEvent(date(2026, 3, 13), "hard reset, because of bots and SEO spam (third parties)", ("*",)),
         LifeEvent(
             date(2026, 5, 1),
-            "back as a news ranker over X engagement; submissions and votes gone [I]",
+            "back as a news ranker over X engagement; submissions and votes gone (third parties)",
             ("*",),
         ),
     ),
     hosts=("digg.com",),
-    retired="Digg has no interface and no feed today [I]: submissions and votes ended with the 2026 reset, "
-    "and the API 2.0 answers no more. There is nothing to fetch and scraping is out; answers of the old API "
+    retired="Digg has no interface and no feed today (third parties): "
+    "submissions and votes ended with the 2026 reset, and the API 2.0 answers no more. There is "
+    "nothing to fetch and scraping is out; answers of the old API "
     "and vote lists that were kept can be imported.",
-    sources=("survey of November 2026 [I]", "the shape of Digg API 2.0 story.getInfo answers"),
+    sources=("survey of November 2026 (third parties)", "the shape of Digg API 2.0 story.getInfo answers"),
 )
 EARLIEST = datetime(2004, 12, 1, tzinfo=UTC)
 _STAMP = re.compile(r'"timestamp"\s*:\s*"?(\d+)')

@@ -22,7 +22,7 @@ CARD = Card(
     mechanism="Accounts on thousands of instances post and boost in the order of time; each instance knows "
     "only what reached it, and shows what trends there.",
     links=(LinkPolicy("nofollow", None, "nofollow noopener; the instance decides whether a referrer is sent, "
-                      "so much of its traffic is dark [S]"),),
+                      "so much of its traffic is dark"),),
     metrics=(
         Metric("uses", "posts", "interval", "posts with the link in one UTC day, as far as this instance "
                "knows; told for trending links only, for seven days", "uses"),
@@ -44,7 +44,7 @@ CARD = Card(
     limits=(Limit(300, 300, "instance and address"),),
     limit_headers=("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),
     rules=(
-        Rule("The observer is part of the measurement: numbers of two instances are never added up.", "[S]"),
+        Rule("Numbers of two instances are never added up: each is its observer's.", "Mastodon's source"),
         Rule("Respect each instance's rules; a post that is gone there is purged here.", "instances' terms"),
     ),
     life=(
@@ -54,7 +54,7 @@ CARD = Card(
     ),
     hosts=("mastodon.social", "mastodon.online", "mstdn.social", "mas.to", "fosstodon.org", "hachyderm.io",
            "infosec.exchange", "techhub.social", "mastodon.world", "mstdn.jp", "org.joinmastodon.android"),
-    sources=("Mastodon API documentation [D]", "Mastodon's source [S]", "Mastodon.py 2.3.3 [R]"),
+    sources=("Mastodon API documentation", "Mastodon's source", "Mastodon.py 2.3.3"),
 )  # fmt: skip
 
 ASKS = frozenset({"url", "site", "item"})

@@ -17,7 +17,9 @@ CARD = Card(
     purpose=("networking",),
     mechanism="Profiles linked to what their owners liked, friends saw it; music above all.",
     links=(
-        LinkPolicy("unknown", None, "links went through msplinks.com from 2007 on; no rel is on record [M]"),
+        LinkPolicy(
+            "unknown", None, "links went through msplinks.com from 2007 on; no rel is on record (unconfirmed)"
+        ),
     ),
     metrics=(
         Metric(
@@ -40,9 +42,10 @@ CARD = Card(
         LifeEvent(date(2019, 3, 18), "said that what was uploaded before 2016 is lost", ("*",)),
     ),
     hosts=("myspace.com", "msplinks.com"),
-    retired="No programmatic source: MySpace has no interface and shows no counter [M]. What it sent is seen "
-    "in first-party traffic, by its referrers; what was placed there, in a CSV of placements.",
-    sources=("survey of November 2026 [M]",),
+    retired="No programmatic source: MySpace has no interface and shows no counter (unconfirmed). "
+    "What it sent is seen in first-party traffic, by its referrers; what was placed there, in a CSV "
+    "of placements.",
+    sources=("survey of November 2026 (unconfirmed)",),
 )
 COLUMNS = {
     "url": "url",

@@ -21,7 +21,7 @@ CARD = Card(
     purpose=("direct exposure", "archive"),
     mechanism="A button showed the next page that fits a reader's topics; pages people liked came again "
     "for months, so attention had a long tail.",
-    links=(LinkPolicy("unknown", None, "pages were shown in a frame; no rel is on record [M]"),),
+    links=(LinkPolicy("unknown", None, "pages were shown in a frame; no rel is on record (unconfirmed)"),),
     metrics=(
         Metric(
             "views", "views", "reading", "times StumbleUpon showed the page, on its page about it", "views"
@@ -33,13 +33,16 @@ CARD = Card(
     ),
     rules=(Rule("Members named in an extract are not kept.", "house rule"),),
     life=(
-        LifeEvent(date(2002, 2, 1), "opened (about then) [M]"),
-        LifeEvent(date(2018, 6, 30), "closed; members were moved to Mix [I]", ("*",)),
+        LifeEvent(date(2002, 2, 1), "opened (about then) (unconfirmed)"),
+        LifeEvent(date(2018, 6, 30), "closed; members were moved to Mix (third parties)", ("*",)),
     ),
     hosts=("stumbleupon.com", "su.pr", "mix.com"),
-    retired="StumbleUpon closed on 2018-06-30 and moved to Mix [I], which has no interface for tools. "
-    "Extracts of archived pages can be imported.",
-    sources=("survey of November 2026 [I]", "a public extract of archived StumbleUpon pages, 2009 to 2012"),
+    retired="StumbleUpon closed on 2018-06-30 and moved to Mix (third parties), "
+    "which has no interface for tools. Extracts of archived pages can be imported.",
+    sources=(
+        "survey of November 2026 (third parties)",
+        "a public extract of archived StumbleUpon pages, 2009 to 2012",
+    ),
 )
 COLUMNS = {name: name for name in ("id", "url", "title", "review_count", "view_count", "date", "source")}
 EARLIEST = datetime(2001, 11, 1, tzinfo=UTC)

@@ -17,7 +17,9 @@ CARD = Card(
     purpose=("networking", "direct exposure"),
     mechanism="Accounts post, repost and like in public; feeds that anybody may write decide what is shown. "
     "Every act is a public record and can be followed live.",
-    links=(LinkPolicy("nofollow", None, "nofollow noopener; a referrer is sent by the web app only [M]"),),
+    links=(
+        LinkPolicy("nofollow", None, "nofollow noopener; only the web app sends a referrer (unconfirmed)"),
+    ),
     metrics=(
         Metric("submission", "posts", "event", f"a post that carries the link{_BOUND}", "submissions"),
         Metric("reply", "posts", "event", f"a reply that carries the link{_BOUND}", "submissions"),
@@ -38,13 +40,13 @@ CARD = Card(
         ),
         "free",
         "Make an app password under Settings, Privacy and security, and set VIRALITY_BLUESKY_HANDLE and "
-        "VIRALITY_BLUESKY_APP_PASSWORD: search answers 403 without in practice [I]. The live stream needs no "
-        "key; set VIRALITY_BLUESKY_LIVE to the seconds a run may follow it.",
+        "VIRALITY_BLUESKY_APP_PASSWORD: search answers 403 without in practice (third parties). "
+        "The live stream needs no key; set VIRALITY_BLUESKY_LIVE to the seconds a run may follow it.",
     ),
     limits=(Limit(3000, 300, "address"),),
     limit_headers=("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "ratelimit-policy"),
     rules=(
-        Rule("Deletes arrive as events and are applied: what was taken back is forgotten.", "protocol [D]"),
+        Rule("Deletes arrive as events and are applied: what was taken back is forgotten.", "protocol"),
         Rule("Accounts are kept as keyed hashes, also inside the ids of their acts.", "house rule"),
     ),
     life=(
@@ -53,7 +55,7 @@ CARD = Card(
         LifeEvent(date(2024, 2, 22), "other servers may join"),
     ),
     hosts=("bsky.app", "bsky.social", "go.bsky.app", "xyz.blueskyweb.app"),
-    sources=("atproto lexicons [D]", "atproto 0.0.73 [R]", "issue threads on searchPosts [I]"),
+    sources=("atproto lexicons", "atproto 0.0.73", "issue threads on searchPosts (third parties)"),
 )  # fmt: skip
 
 ASKS = frozenset({"url", "site", "account"})

@@ -13,7 +13,10 @@ from analysis.tables import Batch
 _POST = {
     "reach": ("accounts", "accounts that saw the post at least once; not to be added up"),
     "impressions": ("views", "times the post entered a screen"),
-    "views": ("views", "times the post was shown or played; replaces impressions since 2025 [I]"),
+    "views": (
+        "views",
+        "times the post was shown or played; replaces impressions since 2025 (third parties)",
+    ),
     "viewers": ("accounts", "accounts that viewed the post; not to be added up"),
     "engagements": ("acts", "reactions, comments and shares together"),
     "reactions": ("reactions", "likes and the other reactions"),
@@ -34,13 +37,13 @@ CARD = Card(
     metrics=(
         Metric(
             "url_reactions", "reactions", "reading", "reaction_count of a URL: on all posts and comments "
-            "that share it; imprecise on purpose [D]", "url reactions",
+            "that share it; imprecise on purpose", "url reactions",
         ),
         Metric(
             "url_comments", "comments", "reading", "comment_count of a URL, on all posts that share it; "
-            "imprecise on purpose [D]", "url comments",
+            "imprecise on purpose", "url comments",
         ),
-        Metric("url_shares", "shares", "reading", "share_count of a URL; imprecise [D]", "url shares"),
+        Metric("url_shares", "shares", "reading", "share_count of a URL; imprecise", "url shares"),
         Metric(
             "url_engagements", "acts", "reading", "reactions, comments and shares of a URL together",
             "url engagements",
@@ -80,22 +83,22 @@ CARD = Card(
         "Make an app at developers.facebook.com and set VIRALITY_FACEBOOK_ACCESS_TOKEN to its id|secret. The "
         "exports need no token: Business Suite, Insights, Content, Export.",
     ),
-    limits=(Limit(200, 3600, "app and user [M]"),),
+    limits=(Limit(200, 3600, "app and user (unconfirmed)"),),
     limit_headers=("x-app-usage", "x-business-use-case-usage"),
     rules=(
-        Rule("At most 10 looks at a URL an hour and an app.", "Graph API reference, URL [D]"),
-        Rule("Meta Content Library is a clean room for accepted researchers: out of scope here.", "Meta [D]"),
+        Rule("At most 10 looks at a URL an hour and an app.", "Graph API reference, URL"),
+        Rule("Meta Content Library is a clean room for accepted researchers: out of scope here.", "Meta"),
         Rule("Titles and descriptions in exports are words of a post: they are not kept.", "house rule"),
     ),
     life=(
         LifeEvent(date(2004, 2, 4), "opened"),
         LifeEvent(date(2016, 8, 8), "the old share counter (links.getStats) ended", ("url_shares",)),
-        LifeEvent(date(2018, 4, 4), "the APIs were closed step by step after Cambridge Analytica [I]"),
-        LifeEvent(date(2024, 8, 14), "CrowdTangle was shut [I]"),
-        LifeEvent(date(2025, 11, 1), "views take the place of impressions in insights [I]", ("impressions",)),
+        LifeEvent(date(2018, 4, 4), "the APIs were closed bit by bit after Cambridge Analytica"),
+        LifeEvent(date(2024, 8, 14), "CrowdTangle was shut (third parties)"),
+        LifeEvent(date(2025, 11, 1), "views replace impressions (third parties)", ("impressions",)),
     ),
     hosts=("facebook.com", "l.facebook.com", "lm.facebook.com", "m.facebook.com", "fb.me", "fb.com"),
-    sources=("Graph API reference, URL [D]", "Business Suite and Page Insights exports [I]"),
+    sources=("Graph API reference, URL", "Business Suite and Page Insights exports (third parties)"),
 )  # fmt: skip
 
 ASKS = frozenset({"url"})

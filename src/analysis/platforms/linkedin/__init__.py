@@ -64,21 +64,21 @@ CARD = Card(
         "Make an app at developer.linkedin.com, have it reviewed, and set VIRALITY_LINKEDIN_ACCESS_TOKEN. "
         "The exports need no token: Analytics, Export.",
     ),
-    limits=(Limit(100, 60, "app; LinkedIn publishes none, this is ours [M]"),),
+    limits=(Limit(100, 60, "app; LinkedIn publishes none, this is ours (unconfirmed)"),),
     rules=(
-        Rule("Only your own organisation can be asked about.", "LinkedIn docs [D]"),
-        Rule("Every request names a version (LinkedIn-Version: YYYYMM) that ends after about a year.", "[D]"),
+        Rule("Only your own organisation can be asked about.", "LinkedIn docs"),
+        Rule("Requests name a version (LinkedIn-Version: YYYYMM) that ends after a year or so.", "LinkedIn docs"),
     ),
     life=(
         LifeEvent(date(2003, 5, 5), "opened"),
         LifeEvent(date(2018, 2, 1), "the share counter of a URL was withdrawn; it answered 0 for every URL", (
             "url_shares",)),
-        LifeEvent(date(2023, 6, 1), "unversioned marketing APIs are retired step by step [D]"),
+        LifeEvent(date(2023, 6, 1), "unversioned marketing APIs are retired step by step"),
     ),
     hosts=("linkedin.com", "lnkd.in", "com.linkedin.android"),
     retired="No count of a URL: the share counter ended in February 2018. What is left is your own "
     "organisation's statistics and exports.",
-    sources=("LinkedIn docs, organizationalEntityShareStatistics [D]", "a creator workbook's layout"),
+    sources=("LinkedIn docs, organizationalEntityShareStatistics", "a creator workbook's layout"),
 )  # fmt: skip
 
 ASKS = frozenset({"account"})

@@ -78,21 +78,21 @@ CARD = Card(
     limits=(Limit(300, 900, "app, counts/recent"),),
     limit_headers=("x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-reset"),
     rules=(
-        Rule("Stored posts follow deletions: counts and ids are kept, never text.", "X developer terms [D]"),
-        Rule("An account's numbers are read only for accounts you own.", "price list: owned reads [D]"),
+        Rule("Stored posts follow deletions: counts and ids are kept, never text.", "X developer terms"),
+        Rule("An account's numbers are read only for accounts you own.", "price list: owned reads"),
     ),
     life=(
         LifeEvent(date(2006, 7, 15), "opened"),
         LifeEvent(date(2015, 11, 20), "the share counter of a URL was withdrawn", ("url_shares",)),
         LifeEvent(date(2022, 12, 15), "view counts are shown on posts", ("impressions",)),
-        LifeEvent(date(2023, 2, 9), "the end of the free API was announced [I]"),
+        LifeEvent(date(2023, 2, 9), "the end of the free API was announced (third parties)"),
         LifeEvent(date(2023, 7, 24), "renamed X"),
     ),
     hosts=("t.co", "twitter.com", "x.com", "mobile.twitter.com"),
     sources=(
-        "X developer documentation, transcribed August 2026 [D]",
-        "archive format [I]",
-        "tweepy 4.17 [R]",
+        "X developer documentation, transcribed August 2026",
+        "archive format (third parties)",
+        "tweepy 4.17",
     ),
 )
 
