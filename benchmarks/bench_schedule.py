@@ -326,7 +326,7 @@ def main() -> None:
     ]
     print("\n".join(lines))
     if found["hit"]["ended"]:
-        lines.append(f"| (it had ended) | {found['hit']['ended']} | |")
+        lines.append(f"| (it had just ended) | {found['hit']['ended']} | |")
     FIGURES.write_text(
         f"`virality run` killed with -9 {sum(found['hit'].values())} times in worlds of their own, once at "
         f"each step and half of the times with all it had started, and repeated: {len(found['bad'])} times "
