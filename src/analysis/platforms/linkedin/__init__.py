@@ -67,7 +67,7 @@ CARD = Card(
     limits=(Limit(100, 60, "app; LinkedIn publishes none, this is ours (unconfirmed)"),),
     rules=(
         Rule("Only your own organisation can be asked about.", "LinkedIn docs"),
-        Rule("Requests name a version (LinkedIn-Version: YYYYMM) that ends after a year or so.", "LinkedIn docs"),
+        Rule("Requests name a version (LinkedIn-Version: YYYYMM) that ends in time.", "LinkedIn docs"),
     ),
     life=(
         LifeEvent(date(2003, 5, 5), "opened"),
