@@ -13,27 +13,30 @@ nobody saw. Visits without a referrer (direct) are then
     direct = rhythm of the week x level of the content + sum over platforms r_p x (stated visits expected
     from its shares) + rest
 
-with r_p >= 0 the dark visits a stated one brings along, by weighted least squares. Visits of a platform
-= stated + dark. A platform with fewer than 10 stated visits borrows the other platforms' kernel.
+with r_p >= 0 the dark visits a stated one brings along, which differ between contents, by weighted least
+squares. Stated visits that follow no share are taken to hide as many. Visits of a platform = stated + dark.
+A platform with fewer than 10 stated visits borrows the other platforms' kernel.
 
 Intervals are of prediction: how far the estimate may lie from the visits that really came. Their variance
-adds up the baseline's over-dispersion and correlation (over hours and between pages), the counting noise
-of dark visits, the doubt about each share's size, and how the ratio differs between shares (each share a
-cluster). Student's t, with a degree of freedom less than contents were shared there, turns it into an
-interval, held at 0 and at what was counted.
+adds up the baseline's over-dispersion and correlation (over hours and between pages), the counting noise of
+dark visits, the doubt about each share's size, and how the ratio differs between contents (each a cluster).
+Student's t, with a degree of freedom less than contents were shared there, turns it into an interval, held
+at 0 and at what was counted.
 
 Identifiable? Two platforms of whose shares nine in ten coincide within two hours on the same content, both
 ways round, or whose expected dark visits correlate above 0.9 once the baseline is out, are one group: their
 stated visits are known apart (``extra["stated"]``), their dark ones are not.
 
-Placebos run with every fit: the same shares moved to other days (dates), and made-up platforms with
-shares at random hours of random contents (platforms). Each is laid beside the real ones and should bring
-nothing; where more of their intervals exclude 0 than chance allows, the verdict is inconclusive.
+Placebos run with every fit: the same shares moved to other days (dates), made-up platforms with shares
+at random hours of random contents (platforms), and beside real shares (neighbours). Each is laid beside the
+real ones and should bring nothing; where more of their intervals exclude 0 than chance allows, the verdict
+is inconclusive. Where neighbours scatter more than their errors say, every interval is widened by as much
+(negative controls: Schuemie et al., Statistics in Medicine 33, 2014).
 
 Unknown hours are left out, and ``unknown_hours`` counts them: visits are those of the hours that were
 counted. Abstains without hourly visits, without two days of known hours, or when nothing was shared
 or referred. Assumes that dark visits come as late after a share as stated ones, that the part without a
-referrer differs between a platform's shares at random, and that nothing else (a newsletter) brings direct
+referrer differs between contents at random, and that nothing else (a newsletter) brings direct
 visits at the hours of shares. A share outside the store that left no stated visits cannot be seen.
 
 Sources. Lewis & Mohler, A nonparametric EM algorithm for multiscale Hawkes processes (2011); Marsan &
@@ -45,14 +48,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.checks.check import Check
-from analysis.models import _dark, _kernel
+from analysis.models import _dark, _kernel, _placebo
 from analysis.models._dark import Fit
 from analysis.models._kernel import REACH, Course
 from analysis.models._site import HOUR, Shares, Site, lay
@@ -67,10 +69,6 @@ VERSION = "attribution 1.0"
 TOGETHER, NEAR, ALIKE = 0.9, 2, 0.9  # part of shares that coincide; within hours; correlation of columns
 LEAST_STATED = 10.0
 LEAST_HOURS = 48
-PLACEBOS = 20  # of each kind
-BESIDE = 12.0  # hours, in the mean, after a real share
-PRIOR = 5.0  # placebos' worth of belief that errors are right
-SURE = 0.99  # chance alone makes more placebos stand out than allowed once in a hundred fits
 COLUMNS = [
     "platform", "kind", "shares", "visits", "low", "high", "stated", "dark", "dark_low", "dark_high",
     "per_share", "per_share_low", "per_share_high", "delay_hours", "half_life_hours", "course",
@@ -147,8 +145,8 @@ def attribution(
         courses = _courses(joined)
         fit = _apportioned(joined, courses)
     rng = np.random.default_rng(seed)
-    checks, placebos = _placebos(joined, courses, fit, level, rng)
-    wider = _wider(placebos)
+    checks, placebos = _placebo.placebos(joined, courses, fit, level, rng)
+    wider = _placebo.wider(placebos)
     fit = replace(fit, error=fit.error * wider, whole=fit.whole * wider)
     table = _table(joined, courses, fit, groups, level, rng)
     failed = [check for check in checks if check.passed is False]
@@ -238,74 +236,6 @@ def _apportioned(site: Site, courses: list[Course]) -> Fit:
     nothing = np.zeros(site.direct.shape)
     stated = [site.stated.get(one, nothing) for one in site.platforms]
     return _dark.apportion(site.direct, site.known, site.begin, stated, courses)
-
-
-def _placebos(
-    site: Site, courses: list[Course], fit: Fit, level: float, rng: np.random.Generator
-) -> tuple[tuple[Check, ...], pd.DataFrame]:
-    """Shares on other days, and made-up platforms: each should bring nothing."""
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    whole = np.sum([course.driven for course in courses], axis=0)
-    real = [course for course in courses if len(course.size)]
-    hours = site.known.shape[1]
-    rows = []
-    page, hour = np.nonzero(site.known)
-    shared = np.concatenate([np.column_stack([c.content, c.hour]) for c in courses]).astype(np.int64)
-
-    def tried(kind: str, number: int, column: np.ndarray) -> None:
-        rows.append((kind, number, _dark.placebo(column, fit.weights, fit.base)))
-
-    for number in range(PLACEBOS):
-        if hours >= 2 * REACH and whole.any():
-            days = int(rng.integers(3, hours // 24 - 3))
-            tried("dates", number, np.roll(whole, 24 * days, axis=1) * site.known)
-        if not real:
-            continue
-        like = real[int(rng.integers(len(real)))]
-        count = max(len(like.size), 3)
-        size = rng.choice(like.size, count)
-        at = rng.integers(0, len(page), count)
-        awake = site.known * like.beat
-        tried("platforms", number, _kernel.spread(page[at], hour[at], size, like.kernel, awake))
-        beside = shared[rng.integers(0, len(shared), count)]
-        later = np.minimum(beside[:, 1] + rng.exponential(BESIDE, count).astype(np.int64), hours - 1)
-        tried("neighbours", number, _kernel.spread(beside[:, 0], later, size, like.kernel, awake))
-    table = pd.DataFrame(rows, columns=["kind", "number", "deviate"])
-    table["excludes"] = table["deviate"].abs() > z
-    checks = []
-    for kind, what in (
-        ("dates", "the shares moved to other days"),
-        ("platforms", "made-up platforms at random hours"),
-        ("neighbours", "made-up platforms beside real shares"),
-    ):
-        mine = table[table["kind"] == kind]
-        if mine.empty:
-            checks.append(Check(f"placebo {kind}", None, f"The period is too short for {what}."))
-            continue
-        out, most = int(mine["excludes"].sum()), _allowed(len(mine), 1 - level)
-        checks.append(
-            Check(
-                f"placebo {kind}",
-                out <= most,
-                f"Of {len(mine)} trials with {what}, {out} seem to bring or take visits at {level:.0%}; "
-                f"chance alone makes up to {most}.",
-                mine.drop(columns="kind").reset_index(drop=True),
-            )
-        )
-    return tuple(checks), table
-
-
-def _wider(placebos: pd.DataFrame) -> float:
-    """By how much placebos beside real shares scatter more than their errors say; at least 1."""
-    deviate = placebos.loc[placebos["kind"] == "neighbours", "deviate"].to_numpy()
-    return max(1.0, float(np.sqrt((PRIOR + (deviate**2).sum()) / (PRIOR + len(deviate)))))
-
-
-def _allowed(trials: int, rate: float) -> int:
-    """How many of so many trials stand out by chance, but for one case in a hundred."""
-    from scipy.special import bdtr
-
-    return int(np.argmax(bdtr(np.arange(trials + 1), trials, rate) >= SURE))
 
 
 def _separable(groups: list[list[str]]) -> Check:
