@@ -68,6 +68,7 @@ class Weights:
     known: np.ndarray
     steady: np.ndarray
     own: np.ndarray
+    base: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def apportion(
         rhythm = rhythm_of(direct, base / rhythm, calm.astype(float), begin)
         tau2 = _scatter(mix, gram, pull)
         noise = Noise(alpha, *_correlation(left, calm, mu + alpha * mu**2), tau2)
-    weights = Weights(direct, v, rhythm, rest, mix, noise, courses, local, loose, known, steady, own)
+    weights = Weights(direct, v, rhythm, rest, mix, noise, courses, local, loose, known, steady, own, base)
     readings = [
         np.einsum("iq,qit->it", mix.reading(p, totals[:, p]), rest, optimize=True) * v for p in range(count)
     ]
@@ -201,7 +202,8 @@ def apportion(
     overall = gram.sum(axis=0)
     size = np.sqrt(np.maximum(np.diag(overall), 1e-12))
     parts = [own[:, p][:, None] * (columns[p] + courses[p].background) for p in range(count)]
-    base = base - np.sum([own[:, p][:, None] * courses[p].background for p in range(count)], axis=0)
+    hidden = np.sum([own[:, p][:, None] * courses[p].background for p in range(count)], axis=0)
+    base = np.maximum(base - hidden, 0.0)
     return Fit(base, parts, np.array([part.sum() for part in parts]), signed, error, whole,
                overall / np.outer(size, size), weights, surged)  # fmt: skip
 
@@ -332,7 +334,7 @@ def _variance(w: np.ndarray, weights: Weights, base: np.ndarray, mine: np.ndarra
     return total
 
 
-def placebo(column: np.ndarray, weights: Weights, base: np.ndarray) -> float:
+def placebo(column: np.ndarray, weights: Weights) -> float:
     """The deviate of a column that should bring nothing: its coefficient over its standard error."""
     rest, _ = partial(column, weights.v, weights.rhythm)
     mix = weights.mix
@@ -347,4 +349,6 @@ def placebo(column: np.ndarray, weights: Weights, base: np.ndarray) -> float:
         return 0.0
     w = (rest - np.einsum("ip,pit->it", own, weights.columns, optimize=True)) * weights.v / size
     value = float((w * weights.y).sum())
-    return value / np.sqrt(max(_variance(w, weights, base, np.zeros(len(weights.courses), bool)), 1e-12))
+    return value / np.sqrt(
+        max(_variance(w, weights, weights.base, np.zeros(len(weights.courses), bool)), 1e-12)
+    )
