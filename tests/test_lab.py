@@ -7,9 +7,11 @@ charts show may run, and all of them have to come out whole.
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -160,6 +162,9 @@ def address(place: Path) -> Iterator[str]:
         f"JUPYTER{name}": str(place / "jupyter" / name.strip("_").lower())
         for name in ("_CONFIG_DIR", "_DATA_DIR", "_RUNTIME_DIR", "LAB_SETTINGS_DIR", "LAB_WORKSPACES_DIR")
     }
+    # kernels answer at sockets here, and a socket's path is short: a worker's folder would be too deep
+    runtime = tempfile.mkdtemp(prefix="lab-")
+    folders["JUPYTER_RUNTIME_DIR"] = runtime
     settings = place / "jupyter" / "lab_settings_dir"
     for name, chosen in {
         "notebook-extension/tracker": {"windowingMode": "none"},  # or cells out of sight are not there
@@ -209,6 +214,7 @@ def address(place: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        shutil.rmtree(runtime, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
