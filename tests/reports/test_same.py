@@ -43,7 +43,8 @@ ODD = (
     "%%capture caught\nprint('caught')",
     "caught.stdout",
     "display({'application/json': {1: (2, 3), 'none': None}}, raw=True)",
-    "import pandas as pd\npd.DataFrame({'a': [1, None]})",
+    # ours all import analysis, and a preloaded process has: it keeps titles out of typesetting
+    "import pandas as pd, analysis.display\npd.DataFrame({'a': [1, None]})",
     "import plotly.graph_objects as go\ngo.Figure(go.Bar(x=['a'], y=[1.5]))",
     "from multiprocessing import Pool\ndef square(value): return value * value\n"
     "with Pool(2) as pool:\n    squares = pool.map(square, [1, 2, 3])\nsquares",
