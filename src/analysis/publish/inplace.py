@@ -81,6 +81,8 @@ class InPlace:
         under_way = replace(known, switching=tuple(sorted({*known.switching, *wanted})), to=release.id)
         self._note(under_way, known)
         seen = {*known.left, *(old.files if old else ()), *release.entries, NAME}
+        # a publish killed after its index: readers have these clocks, and they may name what comes only now
+        seen |= {path for path in known.switching if path.endswith("/run.js")}
         replaced = [path for path in wanted if path in seen]
         fresh = sorted(set(wanted) - set(replaced), key=release.rank)
         say(f"{self.store.where}: {len(fresh):,} new files, {len(replaced):,} that change")
