@@ -81,8 +81,9 @@ class InPlace:
         under_way = replace(known, switching=tuple(sorted({*known.switching, *wanted})), to=release.id)
         self._note(under_way, known)
         seen = {*known.left, *(old.files if old else ()), *release.entries, NAME}
-        # a publish killed after its index: readers have these clocks, and they may name what comes only now
-        seen |= {path for path in known.switching if path.endswith("/run.js")}
+        # A publish killed after its index: readers have what it sent. What belongs to no run, and a run's
+        # clock, may name what comes only now. What it had not sent, nobody can read yet.
+        seen |= {path for path in known.switching if _names(path) and self.store.read(path) is not None}
         replaced = [path for path in wanted if path in seen]
         fresh = sorted(set(wanted) - set(replaced), key=release.rank)
         say(f"{self.store.where}: {len(fresh):,} new files, {len(replaced):,} that change")
@@ -209,3 +210,8 @@ class InPlace:
 
 def _sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _names(path: str) -> bool:
+    """Whether a file may come to name others than when it was first sent."""
+    return path.endswith("/run.js") or not path.startswith(("runs/", "assets/"))
