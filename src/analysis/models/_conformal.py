@@ -5,8 +5,9 @@ moved so that one tenth of new items lies below the lower one and one tenth abov
 
 Formula. Conformalized quantile regression per age and quarter of predicted size (Mondrian): each bound is
 moved by the conformal quantile of how far items it had not learned from lay beyond it, the middle by the
-median of what it missed. The lean is where between the 40 % level and the median the single number had
-the smallest median absolute percentage error, as a mean over ages of relative gains.
+median of what it missed at that age (a quarter's own is mostly noise). The usual error of an age is the
+median absolute percentage error of the middle there; the single number is the one most likely to lie
+within it (``_point``).
 
 Assumptions. New items are like these; a cell of fewer than 40 takes its age's margins.
 
@@ -21,13 +22,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.models._point import likeliest
+
 CELL = 40
 """Fewest calibration items in a cell; below, the age's own margins hold."""
-MANY = 300
-"""Items of an age from which its error says where to lean."""
-LEANS = np.linspace(-0.5, 1.0, 7)
-"""Where the single number may lie: 0 is the 40 % level, 1 the median."""
-MARGINS = ["horizon", "age", "above", "lower", "middle", "upper", "lean", "items"]
+MARGINS = ["horizon", "age", "above", "lower", "middle", "upper", "error", "items"]
 
 
 def calibrate(
@@ -51,12 +50,13 @@ def calibrate(
         Seconds, one of a few ages at which the items were looked at.
     """
     size = logs + levels[0.5]
-    lean = _lean(levels, target, age)
     rows = []
     for at in np.unique(age):
         mine = age == at
         if mine.sum() < CELL:
             continue
+        error = float(np.median(np.abs(np.expm1(levels[0.5] - target)[mine])))
+        middle = float(np.median((target - levels[0.5])[mine]))
         # many sizes can be equal (zeros): such quarters are one cell
         edges: np.ndarray = (
             np.unique(np.quantile(size[mine], [0.25, 0.5, 0.75])) if mine.sum() >= 4 * CELL else np.empty(0)
@@ -67,10 +67,10 @@ def calibrate(
             part = part if part.sum() >= CELL else mine
             margins = (
                 _reach(levels[0.1][part] - target[part], 0.9),
-                float(np.median(target[part] - levels[0.5][part])),
+                middle,
                 _reach(target[part] - levels[0.9][part], 0.9),
             )
-            rows.append([horizon, at, float(above), *margins, lean, int(part.sum())])
+            rows.append([horizon, at, float(above), *margins, error, int(part.sum())])
     return rows
 
 
@@ -78,19 +78,6 @@ def _reach(scores: np.ndarray, level: float) -> float:
     """The conformal quantile: the score that a new one stays under with at least the level's chance."""
     n = len(scores)
     return float(np.sort(scores)[min(int(np.ceil((n + 1) * level)), n) - 1])
-
-
-def _lean(levels: dict[float, np.ndarray], target: np.ndarray, age: np.ndarray) -> float:
-    """The level between 40 % and the median that erred least, as a mean over ages of relative gains."""
-    gains = []
-    for at in np.unique(age):
-        mine = age == at
-        if mine.sum() >= MANY:
-            points = [levels[0.4][mine] + lean * (levels[0.5] - levels[0.4])[mine] for lean in LEANS]
-            errors = np.array([np.median(np.abs(np.expm1(point - target[mine]))) for point in points])
-            if errors.min() > 0:
-                gains.append(np.log(errors / errors[-1]))
-    return float(LEANS[int(np.argmin(np.mean(gains, axis=0)))]) if gains else 1.0
 
 
 def adjust(
@@ -105,9 +92,10 @@ def adjust(
         part = cells[cells["age"] == at].sort_values("above")
         mine = nearest == at
         row = np.searchsorted(part["above"].to_numpy(), size[mine], side="right") - 1
-        shift[mine] = part[["lower", "middle", "upper", "lean"]].to_numpy(float)[row]
+        shift[mine] = part[["lower", "middle", "upper", "error"]].to_numpy(float)[row]
     middle = levels[0.5] + shift[:, 1]
     low = np.minimum(levels[0.1] - shift[:, 0], middle)
     high = np.maximum(levels[0.9] + shift[:, 2], middle)
-    point = levels[0.4] + shift[:, 3] * (levels[0.5] - levels[0.4])
+    # the outer levels as learned: their margins buy coverage and say nothing of where most of the truth lies
+    point = likeliest(levels, shift[:, 3]) + shift[:, 1]
     return {"forecast": np.clip(point, low, high), "q10": low, "q50": middle, "q90": high}

@@ -7,9 +7,10 @@ Formula. The log ratio of later to present value (N + 1, so that 0 is a value) i
 boosting with quantile loss, from what features.py may see, on past items at a grid of ages. The older
 four fifths of the past are learned from. On the newest fifth the distribution is calibrated: per age
 and quarter of predicted size, the lower and the upper bound are each moved until one tenth of those
-items lies beyond it (conformalized quantile regression, Mondrian), and the median until half do. The
-single number ("forecast") is the level of the distribution, at or somewhat below its median, that had
-the smallest median absolute percentage error there: skewed growth makes it differ from the median.
+items lies beyond it (conformalized quantile regression, Mondrian), and the median until half do. Then
+all of the past is learned from anew; what was measured of the model that knew four fifths is kept, which
+errs towards too wide. The single number ("forecast") is the one most likely to lie within the usual
+percentage error of the truth (``_point``): skewed growth makes it differ from the median.
 
 With fewer than 300 settled items on a platform, dated acts are forecast like its past cascades
 (pooled.py, "cascades": 20 at that age are enough), but for twice the age; for the rest its own growth
@@ -41,16 +42,18 @@ from analysis.models.features import features
 from analysis.models.tracks import HORIZONS, Tracks
 from analysis.models.trees import Trees, learn
 
-VERSION = "forecast 1.1"
+VERSION = "forecast 1.2"
 AGES = np.array([0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 18, 24, 48]) * 3600.0
 ENOUGH = 300
 """Settled past items from which a platform is learned rather than pooled."""
+SMALL = 20_000
+"""Moments up to which trees are small, and grown one after the other."""
 NEWEST = 0.2
 """Share of the past, the newest, kept for calibration."""
 DAY = 86_400.0
 LARGEST = 2000
 """Past cascades a platform's are learned from at most, the newest."""
-LEVELS = (0.1, 0.4, 0.5, 0.9)
+LEVELS = (0.1, 0.4, 0.5, 0.6, 0.9)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Model:
     growth, pooled : growth factors of this platform and of all together
     heads : horizon -> level -> trees; empty where there was too little past
     margins : calibration per horizon, age and predicted size: ``above`` (log size from which a cell
-        holds), what to add to each bound and the median, the lean, and items it rests on
+        holds), what to add to each bound and the median, the usual error, and items it rests on
     pasts : horizon -> what past cascades taught, one per age; only of dated acts
     trained : what it was trained on: until, first, items, rows, hash of the data, versions of tables
     """
@@ -112,19 +115,23 @@ def train(
         order = np.argsort(tracks.first, kind="stable")
         newest = np.zeros(len(tracks), dtype=bool)
         newest[order[int(len(order) * (1 - NEWEST)) :]] = True
+        value = matrix[:, names.index("value")]
+        age = np.round(when - tracks.first[item])  # seconds, as in AGES
+        targets = {}
         for horizon in HORIZONS:
-            target = np.log1p(tracks.truth(item, when, horizon)) - matrix[:, names.index("value")]
-            known = np.isfinite(target) & _ahead(tracks, item, when, horizon)
-            if len(np.unique(item[known])) < ENOUGH:
-                continue
-            old, new = known & ~newest[item], known & newest[item]
-            if min(len(np.unique(item[old])), len(np.unique(item[new]))) < CELL:
-                continue
-            rows = max(rows, int(old.sum()))
-            heads[horizon] = {level: _grow(matrix[old], target[old], level, seed) for level in LEVELS}
-            age = np.round(when[new] - tracks.first[item[new]])  # seconds, as in AGES
-            levels = {level: trees.predict(matrix[new]) for level, trees in heads[horizon].items()}
-            margins += calibrate(horizon, levels, matrix[new, names.index("value")], target[new], age)
+            target = np.log1p(tracks.truth(item, when, horizon)) - value
+            target[~_ahead(tracks, item, when, horizon)] = np.nan
+            known = np.isfinite(target)
+            old, new = (len(np.unique(item[known & part])) for part in (~newest[item], newest[item]))
+            if old + new >= ENOUGH and min(old, new) >= CELL:
+                targets[horizon] = target
+        heads = _learn(matrix, targets, seed)
+        rows = max((int(np.isfinite(target).sum()) for target in targets.values()), default=0)
+        older = {horizon: np.where(newest[item], np.nan, target) for horizon, target in targets.items()}
+        for horizon, head in _learn(matrix, older, seed).items():
+            new = newest[item] & np.isfinite(targets[horizon])
+            levels = {level: trees.predict(matrix[new]) for level, trees in head.items()}
+            margins += calibrate(horizon, levels, value[new], targets[horizon][new], age[new])
     trained = {
         "until": _iso(tracks.until),
         "first": _iso(float(tracks.first.min())) if len(tracks) else "",
@@ -184,11 +191,30 @@ def predict(model: Model, tracks: Tracks, item: np.ndarray, when: np.ndarray, ho
     return out.assign(basis=np.where(ahead, basis, "none"))
 
 
+def _learn(matrix: np.ndarray, targets: dict[str, np.ndarray], seed: int) -> dict[str, dict[float, Trees]]:
+    """Trees of every horizon and level, from the rows whose target is known."""
+    from joblib import Parallel, delayed
+
+    # a processor a tree, not several at one: those wait for each other at every split
+    large = any(np.isfinite(target).sum() > SMALL for target in targets.values())
+    jobs = [(horizon, level) for horizon in targets for level in LEVELS]
+    grown = Parallel(n_jobs=-1 if large else 1)(
+        delayed(_grow)(matrix, targets[horizon], level, seed) for horizon, level in jobs
+    )
+    heads: dict[str, dict[float, Trees]] = {horizon: {} for horizon in targets}
+    for (horizon, level), trees in zip(jobs, grown, strict=True):
+        heads[horizon][level] = trees
+    return heads
+
+
 def _grow(matrix: np.ndarray, target: np.ndarray, level: float, seed: int) -> Trees:
+    known = np.isfinite(target)
     # small pasts get small trees: a leaf of about a thousandth of the rows, never under 20
-    large = len(target) > 20_000
-    smallest = int(np.clip(len(target) / 1000, 20, 100))
-    return learn(matrix, target, level, 300 if large else 120, 31 if large else 15, smallest, seed)
+    large = known.sum() > SMALL
+    smallest = int(np.clip(known.sum() / 1000, 20, 100))
+    return learn(
+        matrix[known], target[known], level, 300 if large else 120, 31 if large else 15, smallest, seed
+    )
 
 
 def _cascades(tracks: Tracks) -> dict[str, tuple[pooled.Past, ...]]:

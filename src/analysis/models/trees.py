@@ -70,8 +70,8 @@ def learn(
         min_samples_leaf=smallest, l2_regularization=1.0, max_features=0.2, early_stopping=False,
         random_state=seed,
     )  # fmt: skip
-    # threads wait for each other at every split: on a small past, or a busy machine, one is faster
-    with threadpool_limits(1 if len(target) < 50_000 else None, "openmp"):
+    # threads wait for each other at every split, on a busy machine for very long; callers map over processes
+    with threadpool_limits(1, "openmp"):
         model.fit(rows, target)
     nodes = [stage[0].nodes for stage in model._predictors]
     shift = np.r_[0, np.cumsum([len(n) for n in nodes])]
