@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,11 @@ PAST = ("weights", "mean", "sd", "scores")
 
 
 def train(
-    store: Store, as_of: pd.Timestamp | None = None, only: Iterable[str] = (), seed: int = 0
+    store: Store,
+    as_of: pd.Timestamp | None = None,
+    only: Iterable[str] = (),
+    seed: int = 0,
+    tell: Callable[[str, int, int], None] = lambda platform, done, of: None,
 ) -> dict[str, tuple[Model, Path]]:
     """Train and keep a model for each platform that has items followed over time.
 
@@ -43,6 +48,8 @@ def train(
         The cut-off: nothing observed later is learned from. By default the newest observation.
     only
         Platforms; by default all. The pooled growth always comes from all of them.
+    tell
+        Told after each step of a long training: the platform, how many steps are done, of how many.
     """
     followed = follow(store.read("events"), store.read("readings"), store.read("intervals"), cards(), as_of)
     wanted = list(only) or sorted(followed)
@@ -57,7 +64,7 @@ def train(
     done = {}
     for platform in wanted:
         mine = followed[platform]
-        model = learn(mine.tracks, platform, mine.metric, pooled, seed, versions)
+        model = learn(mine.tracks, platform, mine.metric, pooled, seed, versions, partial(tell, platform))
         done[platform] = (model, save(model, store))
     return done
 

@@ -100,7 +100,7 @@ def test_trees_predict_as_scikit_learn_does():
     rows = random.normal(size=(400, 6))
     rows[random.uniform(size=rows.shape) < 0.1] = np.nan
     target = np.nan_to_num(rows[:, 0]) + random.normal(size=400)
-    ours = trees.learn(rows, target, 0.5, 30, 15, 20, seed=3)
+    ours = trees.grow(rows, target, 0.5, 30, 15, 20, seed=3)
     theirs = HistGradientBoostingRegressor(
         loss="quantile", quantile=0.5, max_iter=30, learning_rate=0.05, max_leaf_nodes=15,
         min_samples_leaf=20, l2_regularization=1.0, max_features=0.2, early_stopping=False, random_state=3,

@@ -19,7 +19,20 @@ def train(
 
     Example: virality train --platform hackernews
     """
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
     from analysis import train as training
     from analysis.store import Store
 
-    typer.echo(training.told(training.train(Store.open(), training.moment(as_of), platform or [], seed)))
+    screen = Console(stderr=True)
+    bars: dict[str, TaskID] = {}
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+
+        def tell(name: str, done: int, of: int) -> None:
+            if name not in bars:
+                bars[name] = progress.add_task(f"learning {name}", total=of)
+            progress.update(bars[name], completed=done)
+
+        done = training.train(Store.open(), training.moment(as_of), platform or [], seed, tell)
+    typer.echo(training.told(done))

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,8 +47,6 @@ VERSION = "forecast 1.2"
 AGES = np.array([0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 18, 24, 48]) * 3600.0
 ENOUGH = 300
 """Settled past items from which a platform is learned rather than pooled."""
-SMALL = 20_000
-"""Moments up to which trees are small, and grown one after the other."""
 NEWEST = 0.2
 """Share of the past, the newest, kept for calibration."""
 DAY = 86_400.0
@@ -92,6 +91,7 @@ def train(
     everywhere: pd.DataFrame | None = None,
     seed: int = 0,
     versions: dict[str, int] | None = None,
+    step: Callable[[int, int], None] | None = None,
 ) -> Model:
     """Learn a platform's forecast from everything in ``tracks``, which holds nothing after its ``until``.
 
@@ -103,35 +103,12 @@ def train(
         Growth of all platforms (``growth.pool``), for horizons of which this one's past tells nothing.
     versions
         The store's table versions, kept with the model.
+    step
+        Told how many of how many ensembles of trees are learned, after each.
     """
     table = growth.learn(tracks)
-    heads: dict[str, dict[float, Trees]] = {}
-    margins: list[list[Any]] = []
-    names: list[str] = []
     item, when = growth.pairs(tracks, AGES)
-    rows = 0
-    if len(item):
-        matrix, names = features(tracks, item, when)
-        order = np.argsort(tracks.first, kind="stable")
-        newest = np.zeros(len(tracks), dtype=bool)
-        newest[order[int(len(order) * (1 - NEWEST)) :]] = True
-        value = matrix[:, names.index("value")]
-        age = np.round(when - tracks.first[item])  # seconds, as in AGES
-        targets = {}
-        for horizon in HORIZONS:
-            target = np.log1p(tracks.truth(item, when, horizon)) - value
-            target[~_ahead(tracks, item, when, horizon)] = np.nan
-            known = np.isfinite(target)
-            old, new = (len(np.unique(item[known & part])) for part in (~newest[item], newest[item]))
-            if old + new >= ENOUGH and min(old, new) >= CELL:
-                targets[horizon] = target
-        heads = _learn(matrix, targets, seed)
-        rows = max((int(np.isfinite(target).sum()) for target in targets.values()), default=0)
-        older = {horizon: np.where(newest[item], np.nan, target) for horizon, target in targets.items()}
-        for horizon, head in _learn(matrix, older, seed).items():
-            new = newest[item] & np.isfinite(targets[horizon])
-            levels = {level: trees.predict(matrix[new]) for level, trees in head.items()}
-            margins += calibrate(horizon, levels, value[new], targets[horizon][new], age[new])
+    names, heads, margins, rows = _learned(tracks, item, when, seed, step) if len(item) else ([], {}, [], 0)
     trained = {
         "until": _iso(tracks.until),
         "first": _iso(float(tracks.first.min())) if len(tracks) else "",
@@ -191,30 +168,35 @@ def predict(model: Model, tracks: Tracks, item: np.ndarray, when: np.ndarray, ho
     return out.assign(basis=np.where(ahead, basis, "none"))
 
 
-def _learn(matrix: np.ndarray, targets: dict[str, np.ndarray], seed: int) -> dict[str, dict[float, Trees]]:
-    """Trees of every horizon and level, from the rows whose target is known."""
-    from joblib import Parallel, delayed
-
-    # a processor a tree, not several at one: those wait for each other at every split
-    large = any(np.isfinite(target).sum() > SMALL for target in targets.values())
-    jobs = [(horizon, level) for horizon in targets for level in LEVELS]
-    grown = Parallel(n_jobs=-1 if large else 1)(
-        delayed(_grow)(matrix, targets[horizon], level, seed) for horizon, level in jobs
-    )
-    heads: dict[str, dict[float, Trees]] = {horizon: {} for horizon in targets}
-    for (horizon, level), trees in zip(jobs, grown, strict=True):
-        heads[horizon][level] = trees
-    return heads
-
-
-def _grow(matrix: np.ndarray, target: np.ndarray, level: float, seed: int) -> Trees:
-    known = np.isfinite(target)
-    # small pasts get small trees: a leaf of about a thousandth of the rows, never under 20
-    large = known.sum() > SMALL
-    smallest = int(np.clip(known.sum() / 1000, 20, 100))
-    return learn(
-        matrix[known], target[known], level, 300 if large else 120, 31 if large else 15, smallest, seed
-    )
+def _learned(
+    tracks: Tracks,
+    item: np.ndarray,
+    when: np.ndarray,
+    seed: int,
+    step: Callable[[int, int], None] | None,
+) -> tuple[list[str], dict[str, dict[float, Trees]], list[list[Any]], int]:
+    """The features' names, trees of the whole past, margins, and moments learned from."""
+    matrix, names = features(tracks, item, when)
+    value, age = matrix[:, names.index("value")], np.round(when - tracks.first[item])  # seconds, as in AGES
+    order = np.argsort(tracks.first, kind="stable")
+    newest = np.isin(item, order[int(len(order) * (1 - NEWEST)) :])
+    whole = {}
+    for horizon in HORIZONS:
+        target = np.log1p(tracks.truth(item, when, horizon)) - value
+        target[~_ahead(tracks, item, when, horizon)] = np.nan
+        known = np.isfinite(target)
+        old, new = (len(np.unique(item[known & part])) for part in (~newest, newest))
+        if old + new >= ENOUGH and min(old, new) >= CELL:
+            whole[horizon] = target
+    older = {horizon: np.where(newest, np.nan, target) for horizon, target in whole.items()}
+    heads = learn(matrix, [*older.values(), *whole.values()], LEVELS, seed, step)
+    margins = []
+    for (horizon, target), head in zip(whole.items(), heads, strict=False):
+        new = newest & np.isfinite(target)
+        levels = {level: trees.predict(matrix[new]) for level, trees in head.items()}
+        margins += calibrate(horizon, levels, value[new], target[new], age[new])
+    rows = max((int(np.isfinite(target).sum()) for target in whole.values()), default=0)
+    return names, dict(zip(whole, heads[len(whole) :], strict=True)), margins, rows
 
 
 def _cascades(tracks: Tracks) -> dict[str, tuple[pooled.Past, ...]]:

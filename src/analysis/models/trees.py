@@ -12,10 +12,14 @@ a test holds that.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
+
+SMALL = 20_000
+"""Rows up to which trees are small, and grown one after the other."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,41 @@ class Trees:
 
 
 def learn(
+    rows: np.ndarray,
+    targets: Sequence[np.ndarray],
+    levels: Sequence[float],
+    seed: int,
+    step: Callable[[int, int], None] | None = None,
+) -> list[dict[float, Trees]]:
+    """Level to trees, for each target, learned from the rows where it is known.
+
+    A processor grows an ensemble: several at one wait for each other at every split, and on a busy machine
+    for very long. ``step`` is told how many of how many are done.
+    """
+    from joblib import Parallel, delayed
+
+    large = any(np.isfinite(target).sum() > SMALL for target in targets)
+    jobs = [(k, level) for k in range(len(targets)) for level in levels]
+    grown = Parallel(n_jobs=-1 if large else 1, return_as="generator")(
+        delayed(_of_known)(rows, targets[k], level, seed) for k, level in jobs
+    )
+    out: list[dict[float, Trees]] = [{} for _ in targets]
+    for done, ((k, level), trees) in enumerate(zip(jobs, grown, strict=True), start=1):
+        out[k][level] = trees
+        if step is not None:
+            step(done, len(jobs))
+    return out
+
+
+def _of_known(rows: np.ndarray, target: np.ndarray, level: float, seed: int) -> Trees:
+    known = np.isfinite(target)
+    # small pasts get small trees: a leaf of about a thousandth of the rows, never under 20
+    large = known.sum() > SMALL
+    smallest = int(np.clip(known.sum() / 1000, 20, 100))
+    return grow(rows[known], target[known], level, 300 if large else 120, 31 if large else 15, smallest, seed)
+
+
+def grow(
     rows: np.ndarray, target: np.ndarray, level: float, iterations: int, leaves: int, smallest: int, seed: int
 ) -> Trees:
     """Trees for a quantile ``level`` of the target given features.
@@ -70,7 +109,6 @@ def learn(
         min_samples_leaf=smallest, l2_regularization=1.0, max_features=0.2, early_stopping=False,
         random_state=seed,
     )  # fmt: skip
-    # threads wait for each other at every split, on a busy machine for very long; callers map over processes
     with threadpool_limits(1, "openmp"):
         model.fit(rows, target)
     nodes = [stage[0].nodes for stage in model._predictors]
