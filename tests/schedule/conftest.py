@@ -68,7 +68,7 @@ class Pretended:
         given = [word for flag, word in pairwise(words) if flag == "-p"]
         report = notebooks.load(self.folder / "notebooks", words[1])
         asked = Asked(report, *parameters.resolve(report.parameters, given, words[1]))
-        told = {"source": "", "traceback": "", **error} if error else None
+        told = {"source": "", **error} if error else None
         now, status = self.clock.now().isoformat(), "failed" if error else "ok"
         number = hashlib.sha256(f"{words} {now}".encode()).hexdigest()[:12]
         record = Record(

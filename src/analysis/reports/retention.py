@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from analysis.errors import UserError
+from analysis.reports import failures
 from analysis.reports.files import digest, write
 from analysis.reports.record import CHANGES, RECORD, Record, standing
 from analysis.reports.site import Site
@@ -111,6 +112,7 @@ def thin(site: Site, rule: Rule, now: datetime) -> list[str]:
             if record.id in stay and record.previous and record.previous not in stay:
                 _unlink(site, record)
         for name in gone:
+            shutil.rmtree(failures.place(site.folder, name), ignore_errors=True)
             (site.runs / name / RECORD).unlink()  # without its record it is no run
     site.build()
     with site.locked():

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import UserError
-from analysis.reports import notebooks, parameters, pictures, provenance
+from analysis.reports import failures, notebooks, parameters, pictures, private, provenance
 from analysis.reports.browser import BrowserError, Chromium
 from analysis.reports.notebooks import Report
 from analysis.reports.parameters import Value, moment, plain
@@ -59,10 +59,11 @@ class Asked:
 
     def rows(self) -> list[dict[str, Any]]:
         """The parameters as a page shows them."""
+        known = private.places()
         return [
             {
                 "name": one.name,
-                "value": _shown(self.values[one.name]),
+                "value": private.in_output(_shown(self.values[one.name]), known),
                 "given": one.name in self.given,
                 "note": one.note,
             }
@@ -144,6 +145,7 @@ class _Runner:
     ) -> None:
         self.site, self.inputs, self.options, self.say = site, inputs, options, say
         self.assets = site.assets()
+        self.places = private.places(inputs.store, site.folder, settings().path("notebooks"))
         self.refreshing, self.refresh_after = threading.Lock(), 0.0
         program = pictures.browser()
         self.chromium = Chromium(program) if program else None
@@ -240,7 +242,7 @@ class _Runner:
             if processes.stopped:
                 raise UserError("stopped; nothing half done was published")
             took = round(time.monotonic() - began, 2)
-            return self._publish(self._record(name, run_id, started, took, outcome, one), place)
+            return self._publish(self._record(name, run_id, started, took, outcome, one), place, outcome)
         except OSError as error:
             raise UserError(f"{name} could not be published in {self.site.folder}: {error}") from None
         finally:
@@ -250,14 +252,19 @@ class _Runner:
     def _unreadable(self, name: str, message: str) -> Record:
         """A notebook that could not even be read: shown as failed beside the others."""
         folder = re.sub(r"[^A-Za-z0-9_-]+", "-", name) + "-unreadable"
-        record = self._record(name, folder, _now(), 0.0, {"error": {"message": message}}, None)
-        return self._publish(record, self.site.stage(folder))
+        outcome = {"error": {"message": message}}
+        record = self._record(name, folder, _now(), 0.0, outcome, None)
+        return self._publish(record, self.site.stage(folder), outcome)
 
-    def _publish(self, record: Record, place: Path) -> Record:
+    def _publish(self, record: Record, place: Path, outcome: dict[str, Any]) -> Record:
         if record.error:
+            kept = failures.place(self.site.folder, record.id)
+            try:
+                failures.keep(kept, record, outcome["error"], place / "notebook.ipynb")
+            except OSError as error:  # the page comes out all the same
+                self.say(f"{record.report}: the whole error could not be kept: {error}")
             for path in place.iterdir():
-                if path.name != "notebook.ipynb":
-                    path.unlink()
+                path.unlink()
             where = f" in {record.error['cell']}" if record.error["cell"] else ""
             self.say(f"{record.report}: FAILED{where}: {record.error['message']}")
         published = self.site.publish(record, place, refresh=False)
@@ -291,7 +298,7 @@ class _Runner:
             charts=outcome.get("charts", 0),
             warnings=outcome.get("warnings", 0),
             contents=outcome.get("contents", []),
-            error={"cell": "", "source": "", "traceback": "", **error} if error else None,
+            error=failures.public(error, self.places) if error else None,
         )
 
     def _as_of(self, one: Asked | None) -> str:
@@ -314,6 +321,7 @@ class _Runner:
             "timeout": self.options.timeout,
             "cell_timeout": self.options.cell_timeout,
             "plotly": str(TEMPLATE / PLOTLY),
+            "places": self.places,
             "page": self._page(one),
         }
 
