@@ -248,6 +248,17 @@ def test_list_shows_contracts_and_runs(project: Path, write: Writer) -> None:
     assert not (project / "reports").exists()
 
 
+def test_what_takes_longest_is_begun_first(project: Path, write: Writer, no_pictures: None) -> None:
+    words = "import time, pathlib\nwith open('order', 'a') as file: print({name!r}, file=file)\n"
+    for name, pause in (("a_short", ""), ("b_slow", "time.sleep(2)"), ("c_longer", "\n" + "# words\n" * 50)):
+        write(name, f"# {name}", words.format(name=name) + pause)
+    order = project / "notebooks/order"
+    for expected in (["c_longer", "b_slow", "a_short"], ["b_slow"]):
+        make([], [], everything=True, options=Options(workers=1, again=True), say=lambda line: None)
+        assert order.read_text().split()[: len(expected)] == expected  # by length, then by what they took
+        order.unlink()
+
+
 def test_a_page_stands_at_the_moment_it_was_asked_for(project: Path) -> None:
     inputs = run.provenance.Inputs("s", {}, {}, "2026-01-02T03:04:00Z", {}, "", "")
     site = run.Site(project / "site")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import shutil
@@ -184,7 +185,7 @@ class _Runner:
         cores = os.cpu_count() or 1
         with ThreadPoolExecutor(max(1, min(self.options.workers or cores, cores, len(waiting)))) as pool:
             try:
-                started = [pool.submit(self._one, one, processes) for one in waiting]
+                started = [pool.submit(self._one, one, processes) for one in self._longest_first(waiting)]
                 return [future.result() for future in as_completed(started)]
             except BaseException:
                 processes.stop()
@@ -194,6 +195,19 @@ class _Runner:
                 processes.close()
                 if self.chromium:
                     self.chromium.close()
+
+    def _longest_first(self, waiting: list[Asked]) -> list[Asked]:
+        """By what each report took last, so that no core waits for a long one that was begun late.
+
+        One that was never run may be long: it is begun first, of several the one with the longest notebook.
+        """
+        known = reversed(self.site.records())
+        took = {record.report: record.kernel_seconds or record.seconds for record in known}
+
+        def length(one: Asked) -> tuple[float, int]:
+            return took.get(one.report.name, math.inf), one.report.path.stat().st_size
+
+        return sorted(waiting, key=length, reverse=True)
 
     def _refresh(self) -> None:
         """Bring the index up to date while reports come out, for at most a tenth of the time.
