@@ -19,6 +19,8 @@ from typer.testing import CliRunner
 from analysis.cli import app
 from analysis.errors import UserError
 from analysis.reports import run
+from analysis.reports.asked import Asked
+from analysis.reports.notebooks import Report
 from analysis.reports.run import Options, make
 from analysis.store import Store
 from analysis.tables import EVENTS, conform
@@ -264,11 +266,11 @@ def test_a_page_stands_at_the_moment_it_was_asked_for(project: Path) -> None:
     site = run.Site(project / "site")
     site.prepare()
     runner = run._Runner(site, inputs, Options(), print)
-    report = run.Report("r", project / "r.ipynb", "R", (), "0")
+    report = Report("r", project / "r.ipynb", "R", (), "0")
     for asked, expected in (
         (None, "2026-01-02 03:04 UTC"),
         (date(2026, 1, 1), "2026-01-01 00:00 UTC"),
         (datetime(2026, 1, 2, 1, tzinfo=UTC), "2026-01-02 01:00 UTC"),
         (date(2027, 1, 1), "2026-01-02 03:04 UTC"),
     ):
-        assert runner._as_of(run.Asked(report, {"as_of": asked}, set())) == expected
+        assert runner._as_of(Asked(report, {"as_of": asked}, set())) == expected

@@ -12,8 +12,8 @@ from reports.conftest import project, write  # noqa: F401  # fixtures
 from analysis.alerts import Delivered
 from analysis.platforms.pace import Clock
 from analysis.reports import notebooks, parameters
+from analysis.reports.asked import Asked
 from analysis.reports.record import Record
-from analysis.reports.run import Asked
 from analysis.reports.site import Site
 from analysis.schedule import journal
 from analysis.schedule.commands import Ended

@@ -19,9 +19,9 @@ from typing import Any
 
 from analysis.errors import UserError
 from analysis.reports import failures, notebooks, parameters, pictures, private, provenance
+from analysis.reports.asked import Asked
 from analysis.reports.browser import BrowserError, Chromium
-from analysis.reports.notebooks import Report
-from analysis.reports.parameters import Value, moment, plain
+from analysis.reports.parameters import moment, plain
 from analysis.reports.process import CAN_FORK, Processes
 from analysis.reports.record import Record
 from analysis.reports.site import PLOTLY, TEMPLATE, Site
@@ -48,28 +48,6 @@ class Options:
     workers: int | None = None
     renew_days: float | None = None
     again: bool = False
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One report to run: its values, and which of them were given rather than defaults."""
-
-    report: Report
-    values: dict[str, Value]
-    given: set[str]
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The parameters as a page shows them."""
-        known = private.places()
-        return [
-            {
-                "name": one.name,
-                "value": private.in_output(_shown(self.values[one.name]), known),
-                "given": one.name in self.given,
-                "note": one.note,
-            }
-            for one in self.report.parameters
-        ]
 
 
 @dataclass(frozen=True)
@@ -353,16 +331,6 @@ class _Runner:
             "commit": self.inputs.commit,
             "notebook": one.report.digest,
         }
-
-
-def _shown(value: Value) -> str:
-    if value is None:
-        return "not set"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return f"{moment(value).isoformat(' ').removesuffix('+00:00').removesuffix(':00')} UTC"
-    return (", ".join(value) or "none") if isinstance(value, list) else str(plain(value))
 
 
 def _now() -> str:
