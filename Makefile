@@ -82,4 +82,4 @@ vendor: env  ## the referrer lists anew, from a folder: make vendor FROM=path/to
 	$(BIN)/python -m analysis.traffic.vendor $(FROM)
 
 clean:  ## remove what was built (not the stores, not the environment)
-	rm -rf reports/site reports/runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf reports/site reports/failures .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,6 +1,7 @@
 """Runs are thinned by a rule; what stands for a question stays, and no link leads nowhere."""
 
 import contextlib
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -8,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import UserError
@@ -82,13 +83,61 @@ def site(tmp_path: Path) -> Site:
 
 
 def broken(site: Site) -> list[str]:
-    """Links from pages that lead nowhere."""
+    """Links and names of runs and files that lead nowhere: of pages, clocks, records, feed and manifest."""
     found = []
     for page in site.folder.rglob("*.html"):
-        for link in re.findall(r'(?:href|src)="([^"#:]+)"', page.read_text()):
+        for link in re.findall(r'(?:href|src)="([^"#:]+)["#]', page.read_text()):
             if not (page.parent / link).exists():
                 found.append(f"{page.relative_to(site.folder)}: {link}")
-    return found
+    for script in site.runs.glob("*/run.js"):
+        newer = json.loads(script.read_text().removeprefix("window.viralityRun=").rstrip(";\n"))["newer"]
+        if newer and not (site.runs / newer).exists():
+            found.append(f"{script.parent.name}: {newer}")
+    manifest = json.loads((site.folder / "manifest.json").read_text())
+    named = [*manifest["files"], *(f"runs/{run['previous']}" for run in manifest["runs"] if run["previous"])]
+    named += [f"runs/{record.previous}" for record in site.records() if record.previous]
+    named += re.findall(rf'href="{site.address}([^"]+)"', (site.folder / "feed.xml").read_text())
+    return found + [name for name in named if not (site.folder / name).exists()]
+
+
+# to a site: a run of one of nine inputs comes out, fails or is found up to date, or runs are thinned
+happens = st.lists(st.tuples(st.sampled_from("ooofct"), st.integers(0, 8), st.integers(0, 2)), max_size=20)
+
+
+@settings(max_examples=25, deadline=None)
+@given(happens)
+def test_whatever_happened_no_link_leads_nowhere_once_runs_are_thinned(
+    tmp_path_factory: pytest.TempPathFactory, happens
+) -> None:
+    site = Site(tmp_path_factory.mktemp("any") / "site", "https://reports.example/")
+    site.prepare()
+    for hour, (what, number, newest) in enumerate([*happens, ("t", 0, 1)]):
+        # three questions, of which two follow each other as one series
+        record = run(number, 100 - hour, ("2026-01-01", "2026-02-01", "3")[number % 3])
+        content = {"content_id": f"{number % 4:016x}", "url": "https://a.example/", "title": "t"}
+        if what == "t":
+            thin(site, Rule(newest=newest), NOW - timedelta(hours=100 - hour))
+            assert broken(site) == []
+        elif what == "c":
+            if known := site.find(record.id):
+                site.checked(known, record.finished, 7.0)
+        elif what == "f":
+            failed = replace(record, id=f"{record.id}-failed", status="failed", error=FAILED)
+            site.publish(failed, site.stage("x"))
+        else:
+            staged = site.stage("x")
+            (staged / "index.html").write_text(
+                f'<a href="changes.html">x</a><a href="../../contents/{content["content_id"]}.html">y</a>'
+            )
+            site.publish(replace(record, contents=[content]), staged)
+
+
+def test_what_could_not_be_read_goes_with_its_folder(site: Site) -> None:
+    words = {"status": "failed", "error": FAILED, "parameters": []}
+    site.publish(run(7, 50, id="overview-unreadable-failed", **words), site.stage("x"))
+    site.publish(run(8, 40, id="overview-000000000008-failed", **words), site.stage("x"))
+    assert "overview-unreadable-failed" in thin(site, Rule(newest=9), NOW)
+    assert not (site.runs / "overview-unreadable-failed").exists()
 
 
 def test_no_link_leads_nowhere_and_the_manifest_is_right(site: Site) -> None:

@@ -19,6 +19,8 @@ from typer.testing import CliRunner
 from analysis.cli import app
 from analysis.errors import UserError
 from analysis.reports import run
+from analysis.reports.asked import Asked
+from analysis.reports.notebooks import Report
 from analysis.reports.run import Options, make
 from analysis.store import Store
 from analysis.tables import EVENTS, conform
@@ -248,16 +250,27 @@ def test_list_shows_contracts_and_runs(project: Path, write: Writer) -> None:
     assert not (project / "reports").exists()
 
 
+def test_what_takes_longest_is_begun_first(project: Path, write: Writer, no_pictures: None) -> None:
+    words = "import time, pathlib\nwith open('order', 'a') as file: print({name!r}, file=file)\n"
+    for name, pause in (("a_short", ""), ("b_slow", "time.sleep(2)"), ("c_longer", "\n" + "# words\n" * 50)):
+        write(name, f"# {name}", words.format(name=name) + pause)
+    order = project / "notebooks/order"
+    for expected in (["c_longer", "b_slow", "a_short"], ["b_slow"]):
+        make([], [], everything=True, options=Options(workers=1, again=True), say=lambda line: None)
+        assert order.read_text().split()[: len(expected)] == expected  # by length, then by what they took
+        order.unlink()
+
+
 def test_a_page_stands_at_the_moment_it_was_asked_for(project: Path) -> None:
     inputs = run.provenance.Inputs("s", {}, {}, "2026-01-02T03:04:00Z", {}, "", "")
     site = run.Site(project / "site")
     site.prepare()
     runner = run._Runner(site, inputs, Options(), print)
-    report = run.Report("r", project / "r.ipynb", "R", (), "0")
+    report = Report("r", project / "r.ipynb", "R", (), "0")
     for asked, expected in (
         (None, "2026-01-02 03:04 UTC"),
         (date(2026, 1, 1), "2026-01-01 00:00 UTC"),
         (datetime(2026, 1, 2, 1, tzinfo=UTC), "2026-01-02 01:00 UTC"),
         (date(2027, 1, 1), "2026-01-02 03:04 UTC"),
     ):
-        assert runner._as_of(run.Asked(report, {"as_of": asked}, set())) == expected
+        assert runner._as_of(Asked(report, {"as_of": asked}, set())) == expected

@@ -30,7 +30,7 @@ BASE = Record(
     verdict="found",
     summary='Three <b>pieces</b> "spiked".',
 )
-FAILED = {"message": "ValueError: no <x>", "cell": "cell In [2]", "source": "raise <x>", "traceback": ""}
+FAILED = {"message": "ValueError: no <x>", "cell": "cell In [2]", "source": "raise <x>"}
 
 
 @pytest.fixture
@@ -95,15 +95,13 @@ def test_a_page_knows_when_it_should_be_renewed_and_that_an_attempt_failed(site:
     assert clock(site, later)["renew_by"] == "2026-01-10T00:00:00+00:00"
 
 
-def test_a_failed_run_leads_to_its_notebook_as_far_as_it_came(site: Site) -> None:
-    record = replace(BASE, id="overview-failed", status="failed", error=FAILED)
-    for name in ("notebook.ipynb", ""):
-        staged = site.stage(record.id)
-        if name:
-            (staged / name).write_text("{}")
-        site.publish(record, staged)
-        page = (site.runs / record.id / "index.html").read_text()
-        assert ("as far as it came" in page) == bool(name)
+def test_a_failed_run_says_where_all_of_it_is_and_how_to_repeat_it(site: Site) -> None:
+    asked = [{"name": "word", "value": "<b> c", "given": True, "note": ""}]
+    record = replace(BASE, id="overview-failed", status="failed", error=FAILED, parameters=asked)
+    site.publish(record, site.stage(record.id))
+    page = (site.runs / record.id / "index.html").read_text()
+    assert "<code>failures/overview-failed</code>" in page
+    assert "virality report overview -p &#39;word=&lt;b&gt; c&#39;" in page
 
 
 def test_a_success_replaces_the_failure_of_the_same_inputs_and_never_the_other_way(site: Site) -> None:

@@ -12,8 +12,8 @@ from reports.conftest import project, write  # noqa: F401  # fixtures
 from analysis.alerts import Delivered
 from analysis.platforms.pace import Clock
 from analysis.reports import notebooks, parameters
+from analysis.reports.asked import Asked
 from analysis.reports.record import Record
-from analysis.reports.run import Asked
 from analysis.reports.site import Site
 from analysis.schedule import journal
 from analysis.schedule.commands import Ended
@@ -68,7 +68,7 @@ class Pretended:
         given = [word for flag, word in pairwise(words) if flag == "-p"]
         report = notebooks.load(self.folder / "notebooks", words[1])
         asked = Asked(report, *parameters.resolve(report.parameters, given, words[1]))
-        told = {"source": "", "traceback": "", **error} if error else None
+        told = {"source": "", **error} if error else None
         now, status = self.clock.now().isoformat(), "failed" if error else "ok"
         number = hashlib.sha256(f"{words} {now}".encode()).hexdigest()[:12]
         record = Record(

@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,13 @@ from papermill.engines import NBClientEngine, papermill_engines  # noqa: E402
 from papermill.exceptions import PapermillExecutionError  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 
-from analysis.reports import clean, exporter, pictures  # noqa: E402
+from analysis.reports import clean, exporter, pictures, private  # noqa: E402
 from analysis.reports.lines import message  # noqa: E402
 from analysis.reports.record import RESULTS  # noqa: E402
 
 NOTEBOOK = "notebook.ipynb"
 PAGE = "index.html"
 CHARTS = "charts.html"
-TRACEBACK_LINES = 40
 _CELL_FILE = re.compile(r"\S*/ipykernel_\d+/\d+\.py")  # where a warning of a notebook's own line comes from
 SOCKET_LENGTH = 90  # Unix allows some 107 bytes for a socket's path
 
@@ -73,7 +73,6 @@ def main(stage: str, path: str, ends: socket.socket) -> int:
         outcome["done"] = True
     except Exception as error:
         outcome["error"] = _told(error)
-        _keep_what_there_is(out / NOTEBOOK)
     channel.say(outcome=outcome)
     return 0 if outcome["done"] else 1
 
@@ -160,6 +159,7 @@ def _page(job: dict[str, Any], out: Path, work: Path, channel: Channel) -> dict[
         (work / CHARTS).write_text(pictures.page(charts, Path(job["plotly"])), encoding="utf-8")
         return pictures.keep(channel.ask(draw=str(work / CHARTS)), charts, out)
 
+    private.notebook(out / NOTEBOOK, job["places"])
     notebook = nbformat.read(out / NOTEBOOK, as_version=4)
     page, contents = exporter.render(notebook, job["page"] | {"pictures": still})
     (out / PAGE).write_text(page, encoding="utf-8")
@@ -176,22 +176,20 @@ def _page(job: dict[str, Any], out: Path, work: Path, channel: Channel) -> dict[
 
 
 def _told(error: Exception) -> dict[str, Any]:
-    """The error as a person needs it: what, and in which cell."""
+    """The error as a person needs it: what, in which cell, and all that Python says of it."""
     if isinstance(error, PapermillExecutionError):
-        traceback = clean.text("\n".join(error.traceback)).splitlines()
         value = clean.text(str(error.evalue)).strip()
         return {
-            "message": f"{error.ename}: {value}"[:500] if value else error.ename,
+            "message": f"{error.ename}: {value}" if value else error.ename,
             "cell": f"cell In [{error.exec_count}]",
-            "source": clean.text(error.source)[:2000],
-            "traceback": "\n".join(traceback[-TRACEBACK_LINES:]),
+            "source": clean.text(error.source),
+            "traceback": clean.text("\n".join(error.traceback)),
         }
     kind = type(error).__name__
     if kind == "DeadKernelError":
         return {"message": "the kernel died (out of memory, or killed)"}
-    if kind == "UserError":
-        return {"message": str(error)}
-    return {"message": f"{kind}: {clean.text(str(error))[:500]}"}
+    message = str(error) if kind == "UserError" else f"{kind}: {clean.text(str(error))}"
+    return {"message": message, "traceback": traceback.format_exc()}
 
 
 def _forget_the_clock(notebook: Any) -> None:
@@ -205,17 +203,6 @@ def _forget_the_clock(notebook: Any) -> None:
         for output in cell.get("outputs", []):
             if output.output_type == "stream":
                 output.text = _CELL_FILE.sub("cell.py", output.text)
-
-
-def _keep_what_there_is(path: Path) -> None:
-    """A failed run's notebook, as far as it came, for whoever mends it."""
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except (OSError, ValueError):
-        path.unlink(missing_ok=True)
-        return
-    _forget_the_clock(notebook)
-    nbformat.write(notebook, path)
 
 
 def _literal(path: str) -> str:

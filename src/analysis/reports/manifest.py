@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from analysis.reports.record import CLOCK, RECORD, Record
+from analysis.reports.record import CHANGES, CLOCK, RECORD, Record
 
 NAME = "manifest.json"
 FORMAT = "virality site 1"
 # Files that tell when runs were made; all others have the same bytes whenever the site is built.
 TELLING_TIME = ("feed.xml", "history.html", "index.html", f"runs/*/{CLOCK}", f"runs/*/{RECORD}")
-# Files that are rewritten as runs are added; all others never change under their name.
-CHANGING = ("contents/*.html", *TELLING_TIME)
+# Files that are rewritten as runs are added, or thinned out; all others never change under their name.
+CHANGING = ("contents/*.html", f"runs/*/{CHANGES}", *TELLING_TIME)
 
 
 def manifest(

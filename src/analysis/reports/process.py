@@ -248,7 +248,8 @@ def _error(heard: dict[str, Any], status: int | None, job: dict[str, Any], place
     except OSError:
         complaint = []
     tail = f": {complaint[-1][:300]}" if complaint else ""
-    return {"message": f"the kernel died: its process ended with status {status}{tail}", **here}
+    message = f"the kernel died: its process ended with status {status}{tail}"
+    return {"message": message, "traceback": "\n".join(complaint), **here}
 
 
 def _environment(store: str, home: Path) -> dict[str, str]:

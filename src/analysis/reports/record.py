@@ -27,8 +27,8 @@ class Record:
     inputs : store versions, software, commit
     contents : content_id, url and title of each content the page speaks of
     previous, changed : id of the run before it in its series and what changed since, in a sentence; empty for
-        the first; settled when it is published
-    error : message, cell, source, traceback of a failed run
+        the first; settled when it is published; the id is empty again once that run was thinned out
+    error : message, cell and source of a failed run, without what names the machine (see ``failures.py``)
     files : size and SHA-256 of each file of the run that stays as it is
     """
 

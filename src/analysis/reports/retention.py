@@ -15,11 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from analysis.errors import UserError
+from analysis.reports import failures
 from analysis.reports.files import digest, write
 from analysis.reports.record import CHANGES, RECORD, Record, standing
 from analysis.reports.site import Site
 
-_RUN = re.compile(r".+-[0-9a-f]{12}(-failed)?")
+_RUN = re.compile(r".+-([0-9a-f]{12}(-failed)?|unreadable-failed)")
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def thin(site: Site, rule: Rule, now: datetime) -> list[str]:
             if record.id in stay and record.previous and record.previous not in stay:
                 _unlink(site, record)
         for name in gone:
+            shutil.rmtree(failures.place(site.folder, name), ignore_errors=True)
             (site.runs / name / RECORD).unlink()  # without its record it is no run
     site.build()
     with site.locked():
@@ -121,13 +123,11 @@ def thin(site: Site, rule: Rule, now: datetime) -> list[str]:
 
 
 def _unlink(site: Site, record: Record) -> None:
-    """Its page of changes names the run before it, which goes: the words stay, the link does not."""
-    place = site.runs / record.id / CHANGES
-    if not place.is_file():
-        return
-    link = rf'<a href="\.\./{re.escape(record.previous)}/index\.html">(.*?)</a>'
-    data = re.sub(link, r"\1 (kept no longer)", place.read_text(encoding="utf-8")).encode()
-    write(place, data)
-    if record.files.get(CHANGES) != digest(data):
-        told = replace(record, files=record.files | {CHANGES: digest(data)})
-        write(site.runs / record.id / RECORD, told.to_json())
+    """It names the run before it, which goes: the words on its page of changes stay, the link does not."""
+    place, told = site.runs / record.id / CHANGES, replace(record, previous="")
+    if place.is_file():
+        link = rf'<a href="\.\./{re.escape(record.previous)}/index\.html">(.*?)</a>'
+        data = re.sub(link, r"\1 (kept no longer)", place.read_text(encoding="utf-8")).encode()
+        write(place, data)
+        told = replace(told, files=record.files | {CHANGES: digest(data)})
+    write(site.runs / record.id / RECORD, told.to_json())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import shutil
@@ -17,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import UserError
-from analysis.reports import notebooks, parameters, pictures, provenance
+from analysis.reports import failures, notebooks, parameters, pictures, private, provenance
+from analysis.reports.asked import Asked
 from analysis.reports.browser import BrowserError, Chromium
-from analysis.reports.notebooks import Report
-from analysis.reports.parameters import Value, moment, plain
+from analysis.reports.parameters import moment, plain
 from analysis.reports.process import CAN_FORK, Processes
 from analysis.reports.record import Record
 from analysis.reports.site import PLOTLY, TEMPLATE, Site
@@ -47,27 +48,6 @@ class Options:
     workers: int | None = None
     renew_days: float | None = None
     again: bool = False
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One report to run: its values, and which of them were given rather than defaults."""
-
-    report: Report
-    values: dict[str, Value]
-    given: set[str]
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The parameters as a page shows them."""
-        return [
-            {
-                "name": one.name,
-                "value": _shown(self.values[one.name]),
-                "given": one.name in self.given,
-                "note": one.note,
-            }
-            for one in self.report.parameters
-        ]
 
 
 @dataclass(frozen=True)
@@ -144,6 +124,7 @@ class _Runner:
     ) -> None:
         self.site, self.inputs, self.options, self.say = site, inputs, options, say
         self.assets = site.assets()
+        self.places = private.places(inputs.store, site.folder, settings().path("notebooks"))
         self.refreshing, self.refresh_after = threading.Lock(), 0.0
         program = pictures.browser()
         self.chromium = Chromium(program) if program else None
@@ -182,7 +163,7 @@ class _Runner:
         cores = os.cpu_count() or 1
         with ThreadPoolExecutor(max(1, min(self.options.workers or cores, cores, len(waiting)))) as pool:
             try:
-                started = [pool.submit(self._one, one, processes) for one in waiting]
+                started = [pool.submit(self._one, one, processes) for one in self._longest_first(waiting)]
                 return [future.result() for future in as_completed(started)]
             except BaseException:
                 processes.stop()
@@ -192,6 +173,19 @@ class _Runner:
                 processes.close()
                 if self.chromium:
                     self.chromium.close()
+
+    def _longest_first(self, waiting: list[Asked]) -> list[Asked]:
+        """By what each report took last, so that no core waits for a long one that was begun late.
+
+        One that was never run may be long: it is begun first, of several the one with the longest notebook.
+        """
+        known = reversed(self.site.records())
+        took = {record.report: record.kernel_seconds or record.seconds for record in known}
+
+        def length(one: Asked) -> tuple[float, int]:
+            return took.get(one.report.name, math.inf), one.report.path.stat().st_size
+
+        return sorted(waiting, key=length, reverse=True)
 
     def _refresh(self) -> None:
         """Bring the index up to date while reports come out, for at most a tenth of the time.
@@ -240,7 +234,7 @@ class _Runner:
             if processes.stopped:
                 raise UserError("stopped; nothing half done was published")
             took = round(time.monotonic() - began, 2)
-            return self._publish(self._record(name, run_id, started, took, outcome, one), place)
+            return self._publish(self._record(name, run_id, started, took, outcome, one), place, outcome)
         except OSError as error:
             raise UserError(f"{name} could not be published in {self.site.folder}: {error}") from None
         finally:
@@ -250,14 +244,19 @@ class _Runner:
     def _unreadable(self, name: str, message: str) -> Record:
         """A notebook that could not even be read: shown as failed beside the others."""
         folder = re.sub(r"[^A-Za-z0-9_-]+", "-", name) + "-unreadable"
-        record = self._record(name, folder, _now(), 0.0, {"error": {"message": message}}, None)
-        return self._publish(record, self.site.stage(folder))
+        outcome = {"error": {"message": message}}
+        record = self._record(name, folder, _now(), 0.0, outcome, None)
+        return self._publish(record, self.site.stage(folder), outcome)
 
-    def _publish(self, record: Record, place: Path) -> Record:
+    def _publish(self, record: Record, place: Path, outcome: dict[str, Any]) -> Record:
         if record.error:
+            kept = failures.place(self.site.folder, record.id)
+            try:
+                failures.keep(kept, record, outcome["error"], place / "notebook.ipynb")
+            except OSError as error:  # the page comes out all the same
+                self.say(f"{record.report}: the whole error could not be kept: {error}")
             for path in place.iterdir():
-                if path.name != "notebook.ipynb":
-                    path.unlink()
+                path.unlink()
             where = f" in {record.error['cell']}" if record.error["cell"] else ""
             self.say(f"{record.report}: FAILED{where}: {record.error['message']}")
         published = self.site.publish(record, place, refresh=False)
@@ -291,7 +290,7 @@ class _Runner:
             charts=outcome.get("charts", 0),
             warnings=outcome.get("warnings", 0),
             contents=outcome.get("contents", []),
-            error={"cell": "", "source": "", "traceback": "", **error} if error else None,
+            error=failures.public(error, self.places) if error else None,
         )
 
     def _as_of(self, one: Asked | None) -> str:
@@ -314,6 +313,7 @@ class _Runner:
             "timeout": self.options.timeout,
             "cell_timeout": self.options.cell_timeout,
             "plotly": str(TEMPLATE / PLOTLY),
+            "places": self.places,
             "page": self._page(one),
         }
 
@@ -331,16 +331,6 @@ class _Runner:
             "commit": self.inputs.commit,
             "notebook": one.report.digest,
         }
-
-
-def _shown(value: Value) -> str:
-    if value is None:
-        return "not set"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return f"{moment(value).isoformat(' ').removesuffix('+00:00').removesuffix(':00')} UTC"
-    return (", ".join(value) or "none") if isinstance(value, list) else str(plain(value))
 
 
 def _now() -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from analysis.errors import UserError
-from analysis.reports import changes, clean, index, manifest
+from analysis.reports import changes, clean, failures, index, manifest
 from analysis.reports.feed import feed
 from analysis.reports.files import digest, write
 from analysis.reports.index import TEMPLATE, Look
@@ -121,10 +121,7 @@ class Site:
         """Put a staged run in its place, then bring the pages over all runs up to date."""
         with self.locked():
             if record.status == "failed":
-                record = replace(record, files=_files(staged))  # the page says which there are
-                write(
-                    staged / "index.html", index.render("failed.html.j2", self._look, "../../", record=record)
-                )
+                write(staged / "index.html", self._failed(record))
             else:
                 record = self._follow(record, staged)
             record = replace(record, files=_files(staged))
@@ -140,7 +137,7 @@ class Site:
             else:
                 os.rename(staged, target)
             if record.status == "ok":
-                shutil.rmtree(self.runs / f"{record.id}-failed", ignore_errors=True)
+                self._mended(record.id)
             if refresh:
                 self._refresh()
         return record
@@ -150,7 +147,7 @@ class Site:
         record = replace(record, checked=when, renew_days=renew_days)
         with self.locked():
             write(self.runs / record.id / RECORD, record.to_json())
-            shutil.rmtree(self.runs / f"{record.id}-failed", ignore_errors=True)
+            self._mended(record.id)
             if refresh:
                 self._refresh()
         return record
@@ -187,6 +184,17 @@ class Site:
         except OSError:
             return None
         return self._read[path][1]
+
+    def _failed(self, record: Record) -> bytes:
+        """The page of a run that failed."""
+        kept = failures.place(self.folder, record.id).relative_to(self.folder.parent)
+        words = {"record": record, "kept": kept, "again": failures.again(record)}
+        return index.render("failed.html.j2", self._look, "../../", **words)
+
+    def _mended(self, run_id: str) -> None:
+        """Forget that a run has failed before it came out."""
+        shutil.rmtree(self.runs / f"{run_id}-failed", ignore_errors=True)
+        shutil.rmtree(failures.place(self.folder, f"{run_id}-failed"), ignore_errors=True)
 
     def _follow(self, record: Record, staged: Path) -> Record:
         """Lay the run beside the one before it in its series, and leave the page that tells what changed."""

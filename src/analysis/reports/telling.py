@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis.errors import UserError
-from analysis.reports import notebooks
+from analysis.reports import failures, notebooks
 from analysis.reports.parameters import Parameter, plain
 from analysis.reports.record import Record
 from analysis.reports.site import Site
@@ -48,6 +48,7 @@ def ending(records: list[Record], current: set[str], site: Site) -> str:
             where = f" in {error['cell']}" if error.get("cell") else ""
             lines.append(f"{record.report}: FAILED{where}: {error.get('message', '')}")
             lines.append(f"  {page}")
+            lines.append(f"  all that is known of it: {failures.place(site.folder, record.id)}")
         else:
             said = f"{record.verdict}: " if record.verdict else ""
             done = " (up to date)" if record.id in current else ""

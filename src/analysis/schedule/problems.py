@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from analysis.alerts import Alert, failed, stale
+from analysis.reports import private
 from analysis.reports.files import write
 from analysis.reports.record import Record
 from analysis.reports.site import NOTICES
@@ -134,8 +135,13 @@ def alerts(state: State, schedule: Schedule, now: datetime) -> list[Alert]:
 
 def leave_notices(state: State, schedule: Schedule, site: Path, now: datetime) -> None:
     """Leave for the site's index what its readers should know: which report is missing, and why."""
+    known = private.places(site)
     told = [
-        {"subject": one.subject, "since": f"{one.since.astimezone(UTC):%Y-%m-%dT%H:%M}", "why": one.why}
+        {
+            "subject": one.subject,
+            "since": f"{one.since.astimezone(UTC):%Y-%m-%dT%H:%M}",
+            "why": private.in_error(one.why, known),
+        }
         for one in problems(state, schedule, now)
         # the rest is the keeper's: it names folders, and readers can do nothing about it
         if one.subject.startswith(("report ", "collect "))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from analysis.reports import parameters
+from analysis.reports.asked import Asked
 from analysis.reports.record import Record
-from analysis.reports.run import Asked
 from analysis.schedule.entries import Entry
 from analysis.schedule.state import Attempt, Standing
 
