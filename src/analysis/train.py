@@ -27,7 +27,7 @@ from analysis.models.trees import Trees
 from analysis.platforms import cards
 from analysis.store import Store
 
-FORMAT = 2
+FORMAT = 3
 FOLDER = "models"
 PAST = ("weights", "mean", "sd", "scores")
 
