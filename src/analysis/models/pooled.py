@@ -4,13 +4,14 @@ Question. A post has been repeated this often at these moments by accounts of th
 the end?
 
 Formula. Final size = repeats so far + exp(b0 + z b): the log of what is still to come is linear in five
-standardised features at this age: log repeats; log of the repeats SEISMIC still expects; growth since
-half and since a quarter of the age; repeats in the last quarter; and in log age. b is the maximum a
-posteriori over past cascades at this age, four fifths and five fourths of it, with prior b ~ N(0, 0.8^2)
-and Cauchy-like noise of a scale learned alongside: young cascades tell little, the noise is wide, and the
-forecast stays with the platform's typical rest (b0); as they age the cascade's own features take over.
-The 80 % interval comes from cascades left out of the fit (jackknife+ scores, in units of the share still
-to come).
+standardised features at this age: log repeats so far; log repeats in the last half and in the last
+quarter of the age; log of the repeats SEISMIC still expects; log growth since half the age; and in log
+age. b is the maximum a posteriori over past cascades at this age, four fifths and five fourths of it,
+with prior b ~ N(0, 0.8^2) and Cauchy noise of a scale learned alongside: the forecast lies where past
+cascades like this one crowd, not at their mean, and one that woke late does not move it. The platform's
+own memory is in the weights, whatever SEISMIC's is. Young cascades tell little, and the forecast stays
+with the platform's typical rest (b0); as they age the cascade's own features take over. The 80 %
+interval comes from cascades left out of the fit (jackknife+ scores, in units of the share still to come).
 
 Assumptions. Past cascades ended at least a settling time ago and are like the new one. Audience weights
 come in through SEISMIC; where more than half are unknown all count alike.
@@ -36,10 +37,12 @@ from analysis.models import seismic
 from analysis.models.result import Result
 from analysis.models.tracks import Tracks
 
-VERSION = "pooled 1.1"
+VERSION = "pooled 1.2"
 FEWEST = 20
 SPREAD = 0.8
 """Prior standard deviation of a standardised feature's weight."""
+TAILS = 1.0
+"""Degrees of freedom of the noise; 1 is Cauchy's."""
 NEAR = (0.8, 1.0, 1.25)
 """Multiples of an age at which past cascades are looked at: three views of each teach more than one."""
 LEFT_OUT = 25
@@ -108,9 +111,16 @@ def audience(tracks: Tracks, item: int) -> np.ndarray:
 
 
 def learn(
-    past: Sequence[Cascade], age: float, spread: float = SPREAD, near: tuple[float, ...] = NEAR
+    past: Sequence[Cascade],
+    age: float,
+    spread: float | Sequence[float] = SPREAD,
+    near: tuple[float, ...] = NEAR,
+    tails: float = TAILS,
 ) -> Past | None:
-    """Learn the rest still to come at an age (seconds) from cascades that have ended; None if too few."""
+    """Learn the rest still to come at an age (seconds) from cascades that have ended; None if too few.
+
+    ``spread`` may be one a feature: next to nothing leaves a feature out.
+    """
     alive = [c for c in past if c.count(age) >= 1]
     if len(alive) < FEWEST:
         return None
@@ -125,7 +135,7 @@ def learn(
     def taught(used: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         mean, sd = rows[used].mean(0), rows[used].std(0) + 1e-9
         z = _standard(rows[used], older[used], mean, sd)
-        return _fit(z, now[used], final[used], spread, len(near)), mean, sd
+        return _fit(z, now[used], final[used], spread, len(near), tails), mean, sd
 
     weights, mean, sd = taught(np.ones(len(rows), dtype=bool))
     folds = np.arange(len(alive)) if len(alive) <= LEFT_OUT else np.arange(len(alive)) % 10
@@ -225,16 +235,15 @@ def forecast(
 def features(cascade: Cascade, age: float) -> np.ndarray:
     """The five features at an age, from acts up to it."""
     times, followers = cascade.times, cascade.followers
-    count = np.searchsorted(times, [age, age / 2, age / 4, 0.75 * age], side="right").astype(float)
-    p = seismic.infectiousness(times, followers, age)
+    acts, quarter, half = np.searchsorted(times, [age, 0.75 * age, age / 2], side="right").astype(float)
     waiting = seismic.not_yet(times, followers, age)[1]
-    return np.array(
+    return np.log(
         [
-            np.log(count[0]),
-            np.log1p(p * waiting),
-            np.log(count[0] / count[1]),
-            np.log(count[0] / count[2]),
-            np.log(count[0] - count[3] + 1.5),
+            max(acts - 1, 0.5),
+            acts - half + 1,
+            acts - quarter + 1,
+            1 + seismic.infectiousness(times, followers, age) * waiting,
+            acts / half,
         ]
     )
 
@@ -256,21 +265,28 @@ def _middle(weights: np.ndarray, z: np.ndarray, now: np.ndarray) -> tuple[np.nda
     return np.log1p(now + rest), np.maximum(rest / (1 + now + rest), 0.02)
 
 
-def _fit(z: np.ndarray, now: np.ndarray, final: np.ndarray, spread: float, views: int) -> np.ndarray:
-    """The posterior's mode, by damped Gauss-Newton steps with weights of a t distribution (3 degrees).
+def _fit(
+    z: np.ndarray,
+    now: np.ndarray,
+    final: np.ndarray,
+    spread: float | Sequence[float],
+    views: int,
+    tails: float,
+) -> np.ndarray:
+    """The posterior's mode, by damped Gauss-Newton steps with weights of a t distribution (``tails``).
 
     Each cascade is seen ``views`` times and counts once.
     """
     rest = np.maximum(np.expm1(final) - now, 0.5 * np.sqrt(now))
     x = np.r_[np.median(np.log(rest)), np.zeros(z.shape[1])]
     design = np.c_[np.ones(len(z)), z]
-    prior = np.r_[1e-6, np.full(z.shape[1] - 1, spread**-2), 0.1]
+    prior = np.r_[1e-6, np.broadcast_to(np.asarray(spread) ** -2.0, z.shape[1] - 1), 0.1]
     for _ in range(60):
         still = np.exp(np.minimum(design @ x, 25.0))
         slope = design * (still / (1 + now + still))[:, None]
         error = final - np.log1p(now + still)
         scale = max(float(np.median(np.abs(error))) * 1.4826, 0.01)
-        weight = 1 / (1 + (error / scale) ** 2 / 3) / scale**2 / views
+        weight = 1 / (1 + (error / scale) ** 2 / tails) / scale**2 / views
         curve = (slope * weight[:, None]).T @ slope + np.diag(prior + 1e-3)
         step = np.linalg.solve(curve, slope.T @ (weight * error) - prior * np.r_[0.0, x[1:]])
         x = x + 0.7 * step / max(1.0, float(np.abs(step).max()))
