@@ -149,6 +149,18 @@ def test_placebos_that_show_effects_make_it_inconclusive():
     assert check.passed is (int(check.table["excludes"].sum()) <= 4)
 
 
+def test_controls_that_are_unknown_leave_nothing_to_say():
+    series = walk(0, 5.0)
+    start, end = series["start"][100], series["start"][110]
+    for lost, why in ((slice(100, 109), "during"), (slice(15, 99), "15 known bins before")):
+        controls = pd.DataFrame({"start": series["start"], "x": np.arange(120.0)})
+        controls.loc[lost, "x"] = np.nan
+        result = impact(series, start, end, controls=controls)
+        assert result.verdict == "inconclusive"
+        assert why in result.reason
+        assert result.table.empty
+
+
 def test_a_failed_placebo_is_inconclusive(monkeypatch):
     series = walk(0, 5.0)
     failed = Check("placebo in time", False, "It shows effects where nothing was done.")

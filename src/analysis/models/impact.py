@@ -22,9 +22,10 @@ Persistence: effect a bin after over effect a bin during. Placebo in time: the s
 up to 20 stretches before the intervention, each as long and forecast from the bins before it alone;
 where more of their intervals exclude 0 than chance allows, the verdict is inconclusive.
 
-Unknown bins teach nothing and are left out of effects; ``unknown`` counts them. Abstains with fewer than 20
-known bins before, or none during. Assumes that nothing else happened at the time, that controls were
-not touched by the intervention, and that the rhythm went on as before.
+Unknown bins teach nothing and are left out of effects; ``unknown`` counts them. A bin is known when its
+controls are. Abstains with fewer than 20 known bins before, or none during. Assumes that nothing else
+happened at the time, that controls were not touched by the intervention, and that the rhythm went on as
+before.
 
 Sources. Harvey, Forecasting, Structural Time Series Models and the Kalman Filter (1989); Brodersen et al.,
 Ann. Appl. Stat. 9 (2015) for effects as observed less forecast; Anscombe, Biometrika 35 (1948).
@@ -45,7 +46,7 @@ from analysis.models._local_level import draw, learn
 from analysis.models.grid import DAY, HOUR, Grid, clock, lay, micros
 from analysis.models.result import Result, Verdict
 
-VERSION = "impact 1.0"
+VERSION = "impact 1.1"
 LEAST = 20  # known bins before
 DRAWS = 2000
 PLACEBOS = 20
@@ -97,12 +98,12 @@ def impact(
     grid = lay(series)
     first, last = _span(grid, start, end)
     before, during, after = grid.t < first, (grid.t >= first) & (grid.t < last), grid.t >= last
-    if (before & grid.known).sum() < LEAST:
-        return _none(f"{int((before & grid.known).sum())} known bins before, {LEAST} are needed", parameters)
-    if not (during & grid.known).any():
-        return _none("nothing is known of the time during the intervention", parameters)
-    rng = np.random.default_rng(seed)
+    if short := _short(grid.known, before, during):
+        return _none(short, parameters)
     asked = _asked(grid, before, controls, zone)
+    if short := _short(asked.use, before, during):
+        return _none(f"with its controls, {short}", parameters)
+    rng = np.random.default_rng(seed)
     begin = int(np.flatnonzero(before)[-1]) + 1
     drawn = _courses(asked, begin, len(grid.t), rng)
     table = _table(asked, drawn, begin, {"during": during, "after": after}, level)
@@ -119,6 +120,14 @@ def impact(
 def _none(reason: str, parameters: dict[str, Any]) -> Result:
     blank = pd.DataFrame(columns=COLUMNS)
     return Result(blank, "inconclusive", reason, f"No effect is told: {reason}.", (), VERSION, parameters)
+
+
+def _short(known: np.ndarray, before: np.ndarray, during: np.ndarray) -> str:
+    """What is lacking for an answer; "" where nothing is."""
+    count = int((before & known).sum())
+    if count < LEAST:
+        return f"{count} known bins before, {LEAST} are needed"
+    return "" if (during & known).any() else "nothing is known of the time during the intervention"
 
 
 def _span(grid: Grid, start: Any, end: Any) -> tuple[int, int]:
