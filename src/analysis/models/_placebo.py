@@ -32,7 +32,7 @@ def placebos(
     shared = np.concatenate([np.column_stack([c.content, c.hour]) for c in courses]).astype(np.int64)
 
     def lay(kind: str, number: int, column: np.ndarray) -> None:
-        rows.append((kind, number, _dark.placebo(column, fit.weights)))
+        rows.append((kind, number, _dark.placebo(column, fit.trial)))
 
     for number in range(PLACEBOS):
         if hours >= 2 * REACH and whole.any():

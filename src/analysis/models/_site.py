@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,6 @@ class Site:
     shares : platform to its shares that were seen
     elsewhere : visits of the known hours whose referrer names a search engine, a site, an assistant
     observer : who counted
-    aside : rows set aside because their bin is not one hour
     """
 
     begin: int
@@ -49,7 +48,6 @@ class Site:
     shares: dict[str, Shares]
     elsewhere: float
     observer: str
-    aside: int
 
     @property
     def platforms(self) -> list[str]:
@@ -73,8 +71,7 @@ class Site:
                     np.concatenate([part.hour for part in parts]),
                     np.concatenate([part.count for part in parts]),
                 )
-        return Site(self.begin, self.contents, self.known, self.direct, stated, shares, self.elsewhere,
-                    self.observer, self.aside)  # fmt: skip
+        return replace(self, stated=stated, shares=shares)
 
 
 def gather(content: np.ndarray, hour: np.ndarray, count: np.ndarray | None = None) -> Shares:
@@ -114,7 +111,6 @@ def lay(events: pd.DataFrame, intervals: pd.DataFrame, start: Any = None, end: A
     observer = str(counts["observer"].value_counts().index[0])
     rows = rows[rows["observer"] == observer]
     hourly = (rows["end"] - rows["start"]) == pd.Timedelta(hours=1)
-    aside = int((~hourly).sum())
     rows = rows[hourly]
     hour = micros(rows["start"]) // HOUR
     first = hour.min() if start is None and len(hour) else None
@@ -173,4 +169,4 @@ def lay(events: pd.DataFrame, intervals: pd.DataFrame, start: Any = None, end: A
     # "other" is what a counter that names only its greatest sources calls the rest
     rest = [laid.pop(name) for name in (*CLASSES, "other") if name in laid]
     elsewhere = float(sum(part.sum() for part in rest))
-    return Site(begin, contents, known, direct, laid, seen, elsewhere, observer, aside)
+    return Site(begin, contents, known, direct, laid, seen, elsewhere, observer)
