@@ -15,6 +15,7 @@ from analysis.models.grid import micros
 from analysis.traffic.exposure import ALL, CLASSES, DIRECT
 
 HOUR = 3600 * 1_000_000
+JOINT = " + "  # between the names of a group's members
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,22 @@ class Site:
         """Every platform that was shared on or is named by a referrer."""
         return sorted({*self.stated, *self.shares})
 
+    def stated_by(self, platform: str) -> np.ndarray:
+        """Visits whose referrer names the platform, contents x hours: 0 where there is none."""
+        return self.stated.get(platform, np.zeros(self.direct.shape))
+
+    def shares_on(self, platform: str) -> Shares:
+        """The shares that were seen there; none where there is none."""
+        none = np.zeros(0, np.int64)
+        return self.shares.get(platform, Shares(none, none, np.zeros(0)))
+
     def joined(self, groups: list[list[str]]) -> Site:
         """The site with each group of platforms as one, its visits and shares added up."""
         stated, shares = dict(self.stated), dict(self.shares)
         for group in groups:
             if len(group) == 1:
                 continue
-            whole = " + ".join(group)
+            whole = JOINT.join(group)
             counted = [stated.pop(one) for one in group if one in stated]
             if counted:
                 stated[whole] = np.sum(counted, axis=0)
