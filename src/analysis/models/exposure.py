@@ -17,7 +17,7 @@ hourly direct landings, w the site's usual hours (direct visits of all its other
 mean 1), and x_t = sum over shares s <= t of exp(-(t - s) / tau). b and beta are at least 0, fitted by
 Poisson likelihood (EM), tau is the best of 1, 3, 6, 12 and 24 hours. The dark part is beta sum x. Its
 interval comes from a quasi-Poisson standard error, with the dispersion of the residuals and their
-autocorrelation over the first hours; it is found when the lower bound is above 0.
+autocorrelation over six hours; it is found when the lower bound is above 0.
 
 It abstains when a page has fewer than 48 observed hours, fewer than 10 direct visits, or no share; a
 platform without shares has no rate: unknown, not 0. Assumptions: hourly counts are as complete as

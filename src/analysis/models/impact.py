@@ -20,7 +20,8 @@ with the level (Anscombe 1948); each drawn course is turned back exactly.
 
 Persistence: effect a bin after over effect a bin during. Placebo in time: the same question is asked of
 up to 20 stretches before the intervention, each as long and forecast from the bins before it alone;
-where more of their intervals exclude 0 than chance allows, the verdict is inconclusive.
+where more of their intervals exclude 0 than chance allows, the verdict is inconclusive. Where fewer than
+three fit, the check cannot say.
 
 Unknown bins teach nothing and are left out of effects; ``unknown`` counts them. A bin is known when its
 controls are. Abstains with fewer than 20 known bins before, or none during. Assumes that nothing else
