@@ -451,7 +451,7 @@ def test_a_file_that_breaks_off_says_so_and_keeps_what_came_before(desk):
         (('{ column = "id" }', '{ column = "id", value = "1" }'), "exactly one of value, column, template"),
         (('table = "readings"', 'table = "events"'), "needs kind, observed_at"),
         (('table = "readings"', 'table = "tables"'), "'events', 'readings' or 'intervals'"),
-        (('table = "readings"', 'table = readings'), "not valid TOML"),
+        (('table = "readings"', 'table = readings'), "is no TOML"),
         (('title = { column = "title" }', 'kind = "submission"'), "readings have no kind"),
         (('title = { column = "title" }', 'observed_at = "time"'), "the time of a reading is its time"),
     ],

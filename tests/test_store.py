@@ -306,9 +306,47 @@ def test_a_process_forked_after_an_append_lives(store):
     assert child.exitcode == 0
 
 
-def test_a_store_whose_path_delta_would_read_as_another_is_refused(tmp_path):
-    with pytest.raises(UserError, match="percent code"):
-        Store.open(tmp_path / "a%20b")
+@pytest.mark.parametrize("name", ["a%20b", "100%25", "ä%41", "a\\b"])
+def test_a_folder_that_delta_would_read_as_another_is_refused_however_it_is_named(
+    tmp_path, monkeypatch, name
+):
+    folder = tmp_path / name
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(folder)
+    for path in (folder, folder / "store", tmp_path / "link", "store"):
+        for door in (Store, Store.open):
+            with pytest.raises(UserError, match="percent code"):
+                door(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b",
+        "100%",
+        "50% off",
+        "a#b",
+        "a?b=c&d",
+        "café",
+        "a+b",
+        "it's",
+        'a"b',
+        "a:b",
+        "~a",
+        "a[1]",
+        "a*b",
+        "{a}",
+    ],
+)
+def test_any_other_name_of_a_folder_holds_a_store(tmp_path, name):
+    store = Store.open(tmp_path / name)
+    assert store.append("readings", readings(2)).new == 2
+    assert store.append("readings", readings(2)).known == 2
+    assert len(store.sql().sql("select * from readings").df()) == 2
+    assert store.purge("readings", pd.DataFrame({"platform": ["hackernews"]})) == 2
+    assert store.read("readings").empty
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 APPENDER = """

@@ -67,6 +67,13 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        whole = self.path.resolve().as_posix()
+        # Delta follows links, writes to a name such as a%20b and reads from its decoded form, a b.
+        if re.search(r"%[0-9A-Fa-f]{2}|\\", whole):
+            raise UserError(
+                f"the path of the store's folder must hold no percent code and no backslash: {whole!r}; "
+                "rename the folder, or set VIRALITY_STORE to another"
+            )
 
     @classmethod
     def open(cls, path: str | Path | None = None) -> Store:
@@ -74,8 +81,6 @@ class Store:
         place = str(path) if path is not None else settings().path("store")
         if "://" in place:
             raise UserError(f"the store must be a folder, not {place!r}: set VIRALITY_STORE to a path")
-        if re.search("%[0-9A-Fa-f]{2}", place):  # Delta would write there and read from the decoded name
-            raise UserError(f"the store's path must not hold a percent code: {place!r}; rename the folder")
         return cls(place)
 
     # -- reading ------------------------------------------------------------------------------

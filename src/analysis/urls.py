@@ -8,28 +8,20 @@ addresses for one page. A canonical URL is an identity first; it nearly always o
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from analysis.url_parts import HOST, WEB, Parts, split
 from analysis.url_rules import RULES, Site
 
 # What most URLs look like: nothing to quote, no query, no fragment. Told apart for speed alone.
 _PLAIN = re.compile(r"https?://([A-Za-z0-9.-]{1,253})(/[A-Za-z0-9_~/.-]*)?", re.ASCII)
 # What a rule about paths may know.
 _MARKED = re.compile(r"/\.|/index|/default|amp", re.I)
-_WEB = re.compile(r"https?://", re.I)
-_AUTHORITY = re.compile(r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.I | re.S)
-_HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.ASCII)
-_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
-_HTML_AMPERSAND = re.compile(r"(^|&)(?:amp;)+")
 _INDEX = re.compile(r"/(?:index\.(?:html?|shtml|xhtml|php\d?|aspx?|jsp|cgi)|default\.(?:html?|aspx?))", re.I)
 _SESSION = re.compile(r";(?:jsessionid|phpsessid)=[^/;]*", re.I)
-_CONTROLS = "".join(map(chr, range(33)))
-_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_PORTS = {"http": "80", "https": "443"}
 
 
 class Identity(NamedTuple):
@@ -38,20 +30,6 @@ class Identity(NamedTuple):
     url: str
     content_id: str
     site: str
-
-
-class _Parts(NamedTuple):
-    scheme: str
-    host: str
-    port: str  # with its colon; empty when it is the scheme's own
-    path: str
-    query: str
-    fragment: str
-
-    def text(self) -> str:
-        query = f"?{self.query}" if self.query else ""
-        fragment = f"#{self.fragment}" if self.fragment else ""
-        return f"{self.scheme}://{self.host}{self.port}{self.path}{query}{fragment}"
 
 
 @lru_cache(maxsize=65536)
@@ -109,17 +87,12 @@ def _site(url: str) -> str:
     )
 
 
-def _refuse(url: str, why: str) -> ValueError:
-    shown = url if len(url) <= 120 else url[:119] + "…"
-    return ValueError(f"{shown!r} is no http(s) URL: {why}")
-
-
 def _once(url: str) -> tuple[str, bool]:
     """The URL with every rule applied once, and whether doing so again can change nothing.
 
     It can when a rule led elsewhere: to a redirector's target, to another path or host.
     """
-    parts = _split(url)
+    parts = split(url)
     host = _host(parts.host, bool(parts.path.strip("/")))
     path = _path(parts.path, host)
     fragment = parts.fragment
@@ -143,113 +116,11 @@ def _once(url: str) -> tuple[str, bool]:
     return parts.text(), settled
 
 
-def _split(url: str) -> _Parts:
-    """The URL's parts, made valid: quoted, host in ASCII and checked, dot segments resolved."""
-    text = url.strip(_CONTROLS).translate({9: None, 10: None, 13: None})
-    if not _WEB.match(text):
-        raise _refuse(url, "it does not start with http:// or https://")
-    found = _AUTHORITY.fullmatch(text)
-    if found is None:
-        raise _refuse(url, "it cannot be taken apart")
-    scheme, authority, path, query, fragment = found.groups()
-    scheme = scheme.lower()
-    # Who asked (user:password@) is no part of what was published, and nobody else's business.
-    host, port = _host_and_port(url, authority.rpartition("@")[2])
-    if port == _PORTS[scheme]:
-        port = ""
-    try:
-        path, query, fragment = _quoted(path), _quoted(query or ""), _quoted(fragment or "")
-    except UnicodeError:
-        raise _refuse(url, "it holds characters that no encoding knows") from None
-    query = _HTML_AMPERSAND.sub(r"\1", query).replace("%20", "+")
-    # Another port speaks one of the two languages only: there the scheme is part of the address.
-    return _Parts(
-        scheme if port else "https", host, f":{port}" if port else "", _dots(path) or "/", query, fragment
-    )
-
-
-def _host_and_port(url: str, authority: str) -> tuple[str, str]:
-    if authority.startswith("["):
-        inside, bracket, rest = authority[1:].partition("]")
-        try:
-            host = f"[{ipaddress.IPv6Address(inside.partition('%')[0]).compressed}]"
-        except ValueError:
-            raise _refuse(url, "its IPv6 address is none") from None
-        if not bracket or (rest and not rest.startswith(":")):
-            raise _refuse(url, "something stands between its host and its path")
-        port = rest[1:]
-    else:
-        host, _, port = authority.partition(":")
-        host = _ascii_host(url, host)
-    if port and not (port.isascii() and port.isdigit() and len(port) <= 6 and int(port) < 65536):
-        raise _refuse(url, f"{port[:20]!r} is no port")
-    return host, str(int(port)) if port else ""
-
-
-def _ascii_host(url: str, host: str) -> str:
-    if "%" in host:
-        host = unquote(host)
-    if not host.isascii():
-        try:
-            host = host.encode("idna").decode()
-        except UnicodeError:
-            raise _refuse(url, "its host is not a name of the internet") from None
-    return _valid_host(url, host.lower())
-
-
-def _valid_host(url: str, host: str) -> str:
-    host = host.removesuffix(".")
-    if not _HOST.fullmatch(host) or len(host) > 253:
-        raise _refuse(url, "it has no valid host")
-    return host
-
-
-def _quoted(text: str) -> str:
-    """The text with every character legal, and no escape for a character that needs none."""
-    if not text or (text.isascii() and text.replace("/", "").replace("-", "").replace("_", "").isalnum()):
-        return text
-    # w3lib quotes what no URL may hold; a stray % it leaves alone
-    text = _ESCAPE.sub(_escape, text)
-    if _LEGAL.fullmatch(text):
-        return text
-    from w3lib.url import safe_url_string
-
-    return safe_url_string(f"https://h/?{text}").partition("?")[2]
-
-
-_LEGAL = re.compile(r"[A-Za-z0-9\-._~:/?@!$&()*+,;=%]*", re.ASCII)
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = found[1]
-    if code is None:
-        return "%25"
-    character = chr(int(code, 16))
-    return character if character in _UNRESERVED else f"%{code.upper()}"
-
-
-def _dots(path: str) -> str:
-    """The path with its . and .. segments resolved (RFC 3986, section 5.2.4)."""
-    if "/." not in path:
-        return path
-    out: list[str] = []
-    segments = path.split("/")[1:]
-    for segment in segments:
-        if segment == "..":
-            if out:
-                out.pop()
-        elif segment != ".":
-            out.append(segment)
-    if segments[-1] in (".", ".."):
-        out.append("")
-    return "/" + "/".join(out)
-
-
 @lru_cache(maxsize=65536)
 def _ordinary(host: str, deep: bool) -> str | None:
     """The host's usual name when it is valid and no rule but those about hosts knows it."""
     host = host.lower().removesuffix(".")
-    if not _HOST.fullmatch(host):
+    if not HOST.fullmatch(host):
         return None
     host = _host(host, deep)
     return None if RULES.is_special(host) else host
@@ -301,29 +172,29 @@ def _is_slug(path: str) -> bool:
     return last.count("-") >= 2 or last.endswith(".html") or (last.isdigit() and len(last) >= 5)
 
 
-def _target(parts: _Parts) -> str | None:
+def _target(parts: Parts) -> str | None:
     """The URL a redirector carries, made valid; None when this is no redirector."""
     for path, names in RULES.redirectors(parts.host):
         if not parts.query or not path.fullmatch(parts.path):
             continue
         for pair in parts.query.split("&"):
             name, _, value = pair.partition("=")
-            if name in names and _WEB.match(target := unquote(value)):
+            if name in names and WEB.match(target := unquote(value)):
                 try:
-                    return _split(target).text()
+                    return split(target).text()
                 except ValueError:
                     continue
     for pattern in RULES.wrappers(parts.host):
         if found := pattern.fullmatch(parts.path):
             query = f"?{parts.query}" if parts.query else ""
             try:
-                return _split(f"https://{found[1].rstrip('/').removesuffix('/amp')}{query}").text()
+                return split(f"https://{found[1].rstrip('/').removesuffix('/amp')}{query}").text()
             except ValueError:
                 continue
     return None
 
 
-def _rewrite(parts: _Parts, rules: Site) -> _Parts | None:
+def _rewrite(parts: Parts, rules: Site) -> Parts | None:
     for pattern, path, query in rules.rewrite:
         if found := pattern.fullmatch(parts.path):
             path = path.format(*found.groups())
@@ -346,7 +217,7 @@ def _lower(path: str, segments: tuple[int, ...]) -> str:
     return "/".join(out)
 
 
-def _query(parts: _Parts, rules: Site | None) -> str:
+def _query(parts: Parts, rules: Site | None) -> str:
     """The parameters that say what the page is, sorted by name (equal names keep their order)."""
     pairs = [pair for pair in parts.query.split("&") if pair]
     names = [pair.partition("=")[0].lower() for pair in pairs]

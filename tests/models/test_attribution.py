@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.errors import UserError
-from analysis.models import _dark, _kernel
+from analysis.models import _kernel, _ordinary
 from analysis.models.attribution import COLUMNS, attribution
 from analysis.models.result import Result
 from analysis.simulate.sent import Sent, site
@@ -204,10 +204,10 @@ def test_it_abstains():
 
 def test_partialling_out_is_least_squares():
     rng = np.random.default_rng(0)
-    hours = 3 * _dark.KNOT - 17
+    hours = 3 * _ordinary.KNOT - 17
     x, v, rhythm = rng.normal(size=(2, hours)), rng.uniform(0.1, 1, (2, hours)), rng.uniform(0.5, 2, hours)
-    left, part = _dark.partial(x, v, rhythm)
-    place = np.arange(hours) / _dark.KNOT
+    left, part = _ordinary.partial(x, v, rhythm)
+    place = np.arange(hours) / _ordinary.KNOT
     hats = np.maximum(1 - np.abs(place[:, None] - np.arange(4)), 0) * rhythm[:, None]
     for i in range(2):
         root = np.sqrt(v[i])

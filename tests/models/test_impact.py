@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from statsmodels.tsa.statespace.structural import UnobservedComponents
 
+from analysis.checks.check import Check
 from analysis.errors import UserError
-from analysis.models import impact as module
+from analysis.models import _local_level
 from analysis.models.impact import COLUMNS, impact
 
 
@@ -40,17 +41,17 @@ def test_effects_and_nothing_are_covered():
 @pytest.mark.parametrize("q", [0.0, 0.04, 1.0])
 def test_with_parameters_given_it_is_unobserved_components(q, monkeypatch):
     """The same forecast, its mean and variance, where q is known and var e large-sample."""
-    monkeypatch.setattr(module, "GRID", np.array([np.sqrt(q) / (1 + np.sqrt(q))]))
+    monkeypatch.setattr(_local_level, "GRID", np.array([np.sqrt(q) / (1 + np.sqrt(q))]))
     rng = np.random.default_rng(5)
     y = 50 + np.cumsum(rng.normal(0, 0.2, 150)) + rng.normal(0, 1, 150)
     y[40:45] = np.nan
-    learnt = module.learn(y, np.ones((150, 1)))
+    learnt = _local_level.learn(y, np.ones((150, 1)))
     variance = learnt.square[0] / learnt.free
     fit = UnobservedComponents(y, "llevel").smooth([variance, q * variance])
     there = fit.get_forecast(10)
     level = learnt.level[0][0] - learnt.beta[0] @ learnt.level[0][1:]
     np.testing.assert_allclose(there.predicted_mean, level + learnt.beta[0][0], rtol=1e-4)
-    drawn = module.draw(learnt, np.ones((10, 1)), 0, np.random.default_rng(0), 40_000)
+    drawn = _local_level.draw(learnt, np.ones((10, 1)), np.random.default_rng(0), 40_000)
     np.testing.assert_allclose(drawn.std(axis=0), there.se_mean, rtol=0.04)
 
 
@@ -148,10 +149,22 @@ def test_placebos_that_show_effects_make_it_inconclusive():
     assert check.passed is (int(check.table["excludes"].sum()) <= 4)
 
 
+def test_controls_that_are_unknown_leave_nothing_to_say():
+    series = walk(0, 5.0)
+    start, end = series["start"][100], series["start"][110]
+    for lost, why in ((slice(100, 109), "during"), (slice(15, 99), "15 known bins before")):
+        controls = pd.DataFrame({"start": series["start"], "x": np.arange(120.0)})
+        controls.loc[lost, "x"] = np.nan
+        result = impact(series, start, end, controls=controls)
+        assert result.verdict == "inconclusive"
+        assert why in result.reason
+        assert result.table.empty
+
+
 def test_a_failed_placebo_is_inconclusive(monkeypatch):
     series = walk(0, 5.0)
-    failed = module.Check("placebo in time", False, "It shows effects where nothing was done.")
-    monkeypatch.setattr(module, "_checked", lambda *_: failed)
+    failed = Check("placebo in time", False, "It shows effects where nothing was done.")
+    monkeypatch.setattr("analysis.models.impact._checked", lambda *_: failed)
     result = impact(series, series["start"][100])
     assert result.verdict == "inconclusive"
     assert "nothing was done" in result.reason

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.models._like import middle, spread
 from analysis.models.counters import COLUMNS, counters, course, headline
 from analysis.models.rises import rises
-from analysis.models.viral import middle, spread, viral
+from analysis.models.viral import viral
 from analysis.simulate import END
 from analysis.tables import CONTENT, EVENTS, INTERVALS, READINGS, conform, empty
 from tests.models.worlds import BEGIN, at, found, grown, known, made, stood

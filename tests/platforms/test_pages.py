@@ -6,7 +6,7 @@ from loopback import loopback
 
 from analysis.platforms import cards, pages
 from analysis.platforms.anchors import anchors
-from analysis.platforms.client import Connection
+from analysis.platforms.client import ATTEMPTS, Connection
 from analysis.platforms.contract import Unknown
 from analysis.platforms.pages import Reader, public
 
@@ -148,12 +148,81 @@ def test_robots_txt_is_kept():
         assert server.paths() == ["/robots.txt"]
 
 
-def test_robots_txt_that_fails_is_a_no():
-    with loopback(serve({"/robots.txt": (503, {}, b""), "/x": (200, HTML, b"")})) as server:
-        with pytest.raises(Unknown, match="could not be read") as error:
-            reader().read(f"{server.url}/x")
-        assert error.value.status == "blocked"
+@pytest.mark.parametrize(("rules", "path", "may"), [
+    ("Disallow: /*/private", "/s/private/1", False),
+    ("Disallow: /*/private", "/private/1", True),
+    ("Disallow: /*.pdf$", "/s/1.pdf", False),
+    ("Disallow: /*.pdf$", "/s/1.pdf?x=1", True),
+    ("Disallow: /*?*sort=", "/s?page=2&sort=new", False),
+    ("Disallow: /s/\nAllow: /s/*/open", "/s/1/open", True),  # the longest match, wherever it stands
+    ("Allow: /s/\nDisallow: /s/1", "/s/1", False),
+    ("Disallow: /s\nAllow: /s", "/s", True),  # of equals the one that allows
+    ("Disallow: /caf%C3%A9", "/café", False),
+    ("Disallow:", "/s", True),
+])  # fmt: skip
+def test_robots_txt_is_read_as_its_rfc_says(rules, path, may):
+    robots = (200, {}, f"\ufeffUser-agent: *\n{rules}\n".encode())
+    with loopback(lambda request: robots if request.path == "/robots.txt" else (200, HTML, b"")) as server:
+        if may:
+            reader().read(server.url + path)
+        else:
+            with pytest.raises(Unknown, match=r"robots\.txt of .* does not allow it"):
+                reader().read(server.url + path)
+
+
+@pytest.mark.parametrize("status", [500, 501, 503, 429])
+def test_robots_txt_that_fails_is_a_no(status):
+    with loopback(serve({"/robots.txt": (status, {}, b""), "/x": (200, HTML, b"")})) as server:
+        one = reader()
+        for _ in range(2):
+            with pytest.raises(Unknown, match="could not be read") as error:
+                one.read(f"{server.url}/x")
+            assert error.value.status == "blocked"
+            asked = len(server.requests)
+        # a host that fails is not asked again for every page
+        assert len(server.requests) == asked <= ATTEMPTS
         assert "/x" not in server.paths()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_robots_txt_that_may_not_be_seen_forbids_nothing(status):
+    forbids = b"User-agent: *\nDisallow: /"
+    with loopback(serve({"/robots.txt": (status, {}, forbids), "/x": (200, HTML, b"")})) as server:
+        reader().read(f"{server.url}/x")
+
+
+def test_a_huge_robots_txt_is_read_to_its_last_whole_line():
+    start = b"User-agent: *\nDisallow: /s/\n"
+    rest = b"#" * (pages.ROBOTS_BYTES - len(start) - len(b"\nDisallow: /")) + b"\nDisallow: /cut/in/two"
+    routes = {"/robots.txt": (200, {}, start + rest), "/x": (200, HTML, b""), "/s/1": (200, HTML, b"")}
+    with loopback(serve(routes)) as server:
+        reader().read(f"{server.url}/x")
+        with pytest.raises(Unknown, match="does not allow it"):
+            reader().read(f"{server.url}/s/1")
+
+
+def test_a_robots_txt_that_multiplies_is_a_no():
+    """Every rule holds for every agent before it: half a megabyte could fill a machine."""
+    agents = "".join(f"User-agent: a{n}\n" for n in range(12_000))
+    hostile = (agents + "Disallow: /x\n" * 15_000).encode()
+    with (
+        loopback(serve({"/robots.txt": (200, {}, hostile), "/x": (200, HTML, b"")})) as server,
+        pytest.raises(Unknown, match="could not be read"),
+    ):
+        reader().read(f"{server.url}/x")
+
+
+@pytest.mark.parametrize(("delay", "seconds"), [("7.5", 7.5), ("0.1", 2.0), ("1e30", 86400.0), ("soon", 2.0)])
+def test_the_delay_a_host_asks_for_is_kept(delay, seconds, monkeypatch):
+    robots = (200, {}, f"User-agent: virality\nCrawl-delay: {delay}\n".encode())
+    desk, asked = Connection(cards()["lobsters"], clock=Still(), timeout=5), []
+    polite = desk.politely
+    monkeypatch.setattr(
+        desk, "politely", lambda ask, limits, scope: asked.append(limits[0].seconds) or polite(ask)
+    )
+    with loopback(serve({"/robots.txt": robots, "/x": (200, HTML, b"")})) as server:
+        Reader(desk, private=True).read(f"{server.url}/x")
+    assert asked == [2.0, seconds]
 
 
 def test_redirects_go_round_only_so_often():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from analysis import toml_file
 from analysis.errors import UserError
 from analysis.urls import canonical, site
 
@@ -78,19 +78,10 @@ def read(path: str | Path, known: set[str]) -> Watchlist:
         Naming the file, the line and the key, what was expected and what to do.
     """
     file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(
-            f"there is no watchlist at {file}; write one (`virality collect --example` prints one to start "
-            "from), or name another with --watchlist"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the watchlist {file} cannot be read: {error}") from error
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"the watchlist {file} is no TOML: {error}") from error
+    hint = (
+        "write one (`virality collect --example` prints one to start from), or name another with --watchlist"
+    )
+    text, data = toml_file.read(file, "watchlist", hint)
     return _Reader(file, text, known).watchlist(data)
 
 

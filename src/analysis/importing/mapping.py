@@ -7,15 +7,10 @@ refused with its place in the file.
 from __future__ import annotations
 
 import re
-import tomllib
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
 
-import pandas as pd
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -24,69 +19,12 @@ from pydantic import (
     model_validator,
 )
 
+from analysis import toml_file
 from analysis.errors import UserError
-from analysis.tables import STATUSES
+from analysis.importing.fields import Microseconds, Moment, Pattern, Texts, WhyUnknown, Zone
 
 Kind = Literal["events", "readings", "intervals"]
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from None
-    return text
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone; expected a name such as UTC or Europe/Berlin") from None
-    return name
-
-
-def _moment(value: Any) -> datetime:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"{value!r} is no time; expected for example 2021-12-31T00:00:00Z") from None
-    if not isinstance(value, datetime):
-        raise ValueError(f"{value!r} is no time; expected for example 2021-12-31T00:00:00Z")
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _length(text: str) -> int:
-    try:
-        length = pd.Timedelta(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no length of time; expected for example '20 minutes'") from None
-    if length <= pd.Timedelta(0):
-        raise ValueError(f"{text!r} is no length of time above 0")
-    return int(length.total_seconds() * 1_000_000)
-
-
-def _status(name: str) -> str:
-    if name not in STATUSES or name == "observed":
-        raise ValueError(
-            f"{name!r} is no status of an unknown value; expected one of {', '.join(STATUSES[1:])}"
-        )
-    return name
-
-
-def _texts(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Pattern = Annotated[str, AfterValidator(_pattern)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-Microseconds = Annotated[int, BeforeValidator(_length)]
-Texts = Annotated[list[str], BeforeValidator(_texts)]
 
 
 class _Strict(BaseModel):
@@ -166,7 +104,7 @@ class Unknown(_Strict):
     """Texts that stand for an unknown number, and why it is unknown. An empty text is an empty cell."""
 
     values: Texts
-    status: Annotated[str, AfterValidator(_status)]
+    status: WhyUnknown
     reason: str
 
 
@@ -307,16 +245,7 @@ class Mapping(_Strict):
 
 def load(path: Path) -> Mapping:
     """The mapping in the file; UserError naming the place of what is wrong."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"there is no mapping {path}; those that come with virality are in data/mappings"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the mapping {path} cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"the mapping {path} is not valid TOML: {error}") from None
+    _, raw = toml_file.read(path, "mapping", "those that come with virality are in data/mappings")
     try:
         return Mapping.model_validate(raw)
     except ValidationError as error:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.checks.check import Check
 from analysis.models import _dark, _kernel
+from analysis.models._chance import allowed
 from analysis.models._dark import Fit
 from analysis.models._kernel import REACH, Course
 from analysis.models._site import Site
@@ -16,7 +17,6 @@ from analysis.models._site import Site
 PLACEBOS = 20  # of each kind
 BESIDE = 12.0  # hours, in the mean, after a real share
 PRIOR = 5.0  # placebos' worth of belief that errors are right
-SURE = 0.99  # chance alone makes more placebos stand out than allowed once in a hundred fits
 
 
 def placebos(
@@ -32,7 +32,7 @@ def placebos(
     shared = np.concatenate([np.column_stack([c.content, c.hour]) for c in courses]).astype(np.int64)
 
     def lay(kind: str, number: int, column: np.ndarray) -> None:
-        rows.append((kind, number, _dark.placebo(column, fit.weights)))
+        rows.append((kind, number, _dark.placebo(column, fit.trial)))
 
     for number in range(PLACEBOS):
         if hours >= 2 * REACH and whole.any():
@@ -61,7 +61,7 @@ def placebos(
         if mine.empty:
             checks.append(Check(f"placebo {kind}", None, f"The period is too short for {what}."))
             continue
-        out, most = int(mine["excludes"].sum()), _allowed(len(mine), 1 - level)
+        out, most = int(mine["excludes"].sum()), allowed(len(mine), level)
         checks.append(
             Check(
                 f"placebo {kind}",
@@ -78,10 +78,3 @@ def wider(tried: pd.DataFrame) -> float:
     """By how much placebos beside real shares scatter more than their errors say; at least 1."""
     deviate = tried.loc[tried["kind"] == "neighbours", "deviate"].to_numpy()
     return max(1.0, float(np.sqrt((PRIOR + (deviate**2).sum()) / (PRIOR + len(deviate)))))
-
-
-def _allowed(trials: int, rate: float) -> int:
-    """How many of so many trials stand out by chance, but for one case in a hundred."""
-    from scipy.special import bdtr
-
-    return int(np.argmax(bdtr(np.arange(trials + 1), trials, rate) >= SURE))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from analysis.models.grid import micros
 from analysis.traffic.exposure import ALL, CLASSES, DIRECT
 
 HOUR = 3600 * 1_000_000
+JOINT = " + "  # between the names of a group's members
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,6 @@ class Site:
     shares : platform to its shares that were seen
     elsewhere : visits of the known hours whose referrer names a search engine, a site, an assistant
     observer : who counted
-    aside : rows set aside because their bin is not one hour
     """
 
     begin: int
@@ -49,12 +49,20 @@ class Site:
     shares: dict[str, Shares]
     elsewhere: float
     observer: str
-    aside: int
 
     @property
     def platforms(self) -> list[str]:
         """Every platform that was shared on or is named by a referrer."""
         return sorted({*self.stated, *self.shares})
+
+    def stated_by(self, platform: str) -> np.ndarray:
+        """Visits whose referrer names the platform, contents x hours: 0 where there is none."""
+        return self.stated.get(platform, np.zeros(self.direct.shape))
+
+    def shares_on(self, platform: str) -> Shares:
+        """The shares that were seen there; none where there is none."""
+        none = np.zeros(0, np.int64)
+        return self.shares.get(platform, Shares(none, none, np.zeros(0)))
 
     def joined(self, groups: list[list[str]]) -> Site:
         """The site with each group of platforms as one, its visits and shares added up."""
@@ -62,7 +70,7 @@ class Site:
         for group in groups:
             if len(group) == 1:
                 continue
-            whole = " + ".join(group)
+            whole = JOINT.join(group)
             counted = [stated.pop(one) for one in group if one in stated]
             if counted:
                 stated[whole] = np.sum(counted, axis=0)
@@ -73,8 +81,7 @@ class Site:
                     np.concatenate([part.hour for part in parts]),
                     np.concatenate([part.count for part in parts]),
                 )
-        return Site(self.begin, self.contents, self.known, self.direct, stated, shares, self.elsewhere,
-                    self.observer, self.aside)  # fmt: skip
+        return replace(self, stated=stated, shares=shares)
 
 
 def gather(content: np.ndarray, hour: np.ndarray, count: np.ndarray | None = None) -> Shares:
@@ -114,7 +121,6 @@ def lay(events: pd.DataFrame, intervals: pd.DataFrame, start: Any = None, end: A
     observer = str(counts["observer"].value_counts().index[0])
     rows = rows[rows["observer"] == observer]
     hourly = (rows["end"] - rows["start"]) == pd.Timedelta(hours=1)
-    aside = int((~hourly).sum())
     rows = rows[hourly]
     hour = micros(rows["start"]) // HOUR
     first = hour.min() if start is None and len(hour) else None
@@ -173,4 +179,4 @@ def lay(events: pd.DataFrame, intervals: pd.DataFrame, start: Any = None, end: A
     # "other" is what a counter that names only its greatest sources calls the rest
     rest = [laid.pop(name) for name in (*CLASSES, "other") if name in laid]
     elsewhere = float(sum(part.sum() for part in rest))
-    return Site(begin, contents, known, direct, laid, seen, elsewhere, observer, aside)
+    return Site(begin, contents, known, direct, laid, seen, elsewhere, observer)

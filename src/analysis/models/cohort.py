@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import UserError
+from analysis.models._like import middle
 from analysis.models.grid import HOUR, micros
 from analysis.models.result import Result
 
@@ -74,17 +75,15 @@ def expect(history: pd.DataFrame, ages: Any, *, as_of: Any = None) -> pd.DataFra
     for row, k in enumerate(newest):
         part = slice(edge[k], edge[k + 1])
         table[row] = np.interp(ages, age[part], value[part], np.nan, np.nan)
-    rows = []
-    for j, at in enumerate(ages):
-        seen = table[~np.isnan(table[:, j]), j][:LAST]
-        if len(seen) < LEAST:
-            rows.append((at, np.nan, np.nan, np.nan, len(seen)))
-            continue
-        ranked = np.sort(seen)
-        cut = len(ranked) // 4
-        low, high = np.quantile(ranked, [0.05, 0.95])
-        rows.append((at, ranked[cut : len(ranked) - cut].mean(), low, high, len(seen)))
-    return pd.DataFrame(rows, columns=["age_hours", "expected", "low", "high", "items"])
+    # a row an age: the newest that are known at it
+    seen = np.where((~np.isnan(table)).cumsum(axis=0) <= LAST, table, np.nan).T
+    items = (~np.isnan(seen)).sum(axis=1)
+    enough = items >= LEAST
+    expected, low, high = np.full((3, len(ages)), np.nan)
+    if enough.any():
+        expected[enough] = middle(seen[enough])
+        low[enough], high[enough] = np.nanquantile(seen[enough], [0.05, 0.95], axis=1)
+    return pd.DataFrame({"age_hours": ages, "expected": expected, "low": low, "high": high, "items": items})
 
 
 def find(item: pd.DataFrame, history: pd.DataFrame, *, as_of: Any = None) -> Result:

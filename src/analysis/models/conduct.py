@@ -5,22 +5,24 @@ Question. What do we do there that its members would take for spam, and what sho
 Formula. For each platform and account (business and private apart), five habits. **Own links**: the share
 of own posts (answers and messages are none) that carry a link to the publisher's site. **One link in
 several communities**: of the own links handed to communities, the share that went to more than one within
-a week. **Link-only posts**: of the posts with an own link whose words an export counts, the share with no
-word beside it. **Repeated messages**: of the messages nobody asked for, the share whose link was sent
-before. All with Wilson's 90 % interval. **Bursts**: the most posts within an hour, against 999 shuffles
-of the account's own times of day over the days it posted on (an exact permutation test); the interval is
-what nine in ten shuffles reach.
+a week of the first. **Link-only posts**: of the posts with an own link whose words an export counts, the
+share with no word beside it. **Repeated messages**: of the messages nobody asked for, the share whose
+link was sent before. All with Wilson's 90 % interval. **Bursts**: the most posts within an hour, against
+999 shuffles of the account's own times of day over the days it posted on (an exact permutation test); the
+interval is what nine in ten shuffles reach.
 
 A habit is judged by the number the platform names, cited from its card, or by a limit the publisher sets
-itself (``limits``). It is **found** when the whole interval lies above that number, **nothing** when the
-whole of it does not, or when the habit was not seen once, and otherwise inconclusive. Where neither
-platform nor publisher names a number there is no verdict on the habit: it is measured, with what the
-card says beside it, and no threshold is made up. A burst is judged by chance alone: found when the
-account's own rhythm makes it in fewer than one shuffle in twenty, over all accounts together.
+itself (``limits``). It is **found** when the whole interval lies above that number, **nothing** when none
+of it does or the habit was not seen once, and otherwise inconclusive. Where neither platform nor
+publisher names a number there is no verdict on the habit: it is measured, with what the card says beside
+it, and no threshold is made up. A burst is judged by chance alone: found when the account's own rhythm
+makes it in fewer than one shuffle in twenty, over all accounts together (the level is shared out among
+them, so that beyond fifty accounts 999 shuffles can show no burst).
 
 Assumes that posts are as alike as coins: posts made by one plan make the true interval wider.
 
-Abstains below ten posts (five links, five messages), which say nothing.
+Abstains, habit by habit, below ten posts, ten links whose words are known, five links handed to communities
+or five messages, which say nothing.
 
 Source. Wilson, J. Am. Stat. Assoc. 22 (1927); permutation tests: Phipson and Smyth, Stat. Appl. Genet.
 Mol. Biol. 9 (2010) for the p-value.

@@ -2,12 +2,13 @@
 
 Question. We publish something tomorrow and share it as before. What will each platform probably do for it?
 
-Formula. The contents that a platform took up so far are laid in order of the visits it sent them (as
-``attribution`` tells them). Were the next one another of the same kind, it would fall between the k-th
-lowest and the k-th highest of n with probability (n + 1 - 2k) / (n + 1): the greatest k is taken for which
-that is at least four in five, else k = 1, and the probability stands beside the range. Nothing about the
-shape of the distribution is assumed. How long it lasts, answers and links are the measures of
-``attribution`` and ``roles``, each in its own words and unit; nothing is put into one score.
+Formula. The contents that a platform took up so far (a share was seen there, or it sent a visit) are laid
+in order of the visits it sent them (as ``attribution`` tells them). Were the next one another of the same
+kind, it would fall between the k-th lowest and the k-th highest of n with probability (n + 1 - 2k) / (n +
+1): the greatest k is taken for which that is at least four in five, else k = 1, and the probability
+stands beside the range. Nothing about the shape of the distribution is assumed. How long it lasts,
+answers and links are the measures of ``attribution`` and ``roles``, each in its own words and unit;
+nothing is put into one score.
 
 Assumes that the next piece is like the last ones, and is taken up there at all (``taken_up`` says how
 often that happened).

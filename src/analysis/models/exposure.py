@@ -17,7 +17,7 @@ hourly direct landings, w the site's usual hours (direct visits of all its other
 mean 1), and x_t = sum over shares s <= t of exp(-(t - s) / tau). b and beta are at least 0, fitted by
 Poisson likelihood (EM), tau is the best of 1, 3, 6, 12 and 24 hours. The dark part is beta sum x. Its
 interval comes from a quasi-Poisson standard error, with the dispersion of the residuals and their
-autocorrelation over the first hours; it is found when the lower bound is above 0.
+autocorrelation over six hours; it is found when the lower bound is above 0.
 
 It abstains when a page has fewer than 48 observed hours, fewer than 10 direct visits, or no share; a
 platform without shares has no rate: unknown, not 0. Assumptions: hourly counts are as complete as
@@ -38,6 +38,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks.check import Check
+from analysis.models._echo import TAUS, echo
 from analysis.models.alike import total
 from analysis.models.counters import latest
 from analysis.models.overview import name
@@ -46,21 +47,12 @@ from analysis.platforms.card import Card
 
 VERSION = "exposure 1.0"
 SHARES = ("submission", "repost", "quote", "bookmark", "pin", "post", "status", "mention", "upload")
-TAUS = (1.0, 3.0, 6.0, 12.0, 24.0)
 LEAST_HOURS, LEAST_VISITS, LEAST_CONTENTS, RESAMPLES = 48, 10, 5, 2000
 HOUR = pd.Timedelta(hours=1)
 LEVEL = 1.959964  # two-sided 95 %
 PER_SHARE = [
-    "content_id",
-    "platform",
-    "shares",
-    "visits",
-    "per_share",
-    "low",
-    "high",
-    "unknown_hours",
-    "reason",
-]
+    "content_id", "platform", "shares", "visits", "per_share", "low", "high", "unknown_hours", "reason",
+]  # fmt: skip
 DARK = ["content_id", "direct", "dark", "low", "high", "share_of_direct", "tau_hours", "verdict", "reason"]
 
 
@@ -263,77 +255,30 @@ def dark_social(intervals: pd.DataFrame, events: pd.DataFrame, roots: list[str])
         summary = f"On none of {len(judged)} pages do direct visits move with shares."
     else:
         summary = f"Dark social cannot be told: {reason}."
-    extra = {
-        "hours": pd.concat(hours, ignore_index=True)
-        if hours
-        else pd.DataFrame(columns=["content_id", "start", "dark"])
-    }
+    none = pd.DataFrame(columns=["content_id", "start", "dark"])
+    extra = {"hours": pd.concat(hours, ignore_index=True) if hours else none}
     return Result(table, verdict, reason, summary, (), VERSION, {"taus_hours": TAUS}, extra)
 
 
 def _dark(
     part: pd.DataFrame, shares: pd.Series, usual: dict[int, float]
 ) -> tuple[dict[str, Any], np.ndarray]:
+    """One page's row, and its dark visits hour by hour."""
     y = part["value"].to_numpy(float)
     direct = float(y.sum())
-    none = {
-        "direct": direct,
-        "dark": np.nan,
-        "low": np.nan,
-        "high": np.nan,
-        "share_of_direct": np.nan,
-        "tau_hours": np.nan,
-    }
-    t = part["start"].to_numpy("M8[s]").astype(np.int64) / 3600
-    s = np.sort(shares.to_numpy("M8[s]").astype(np.int64)) / 3600
-    s = s[(s >= t[0]) & (s < t[-1] + 1)] if len(t) else s[:0]
+    hour = part["start"].to_numpy("M8[s]").astype(np.int64) / 3600
+    when = np.sort(shares.to_numpy("M8[s]").astype(np.int64)) / 3600
+    when = when[(when >= hour[0]) & (when < hour[-1] + 1)] if len(hour) else when[:0]
     for short, why in (
         (len(y) < LEAST_HOURS, f"fewer than {LEAST_HOURS} observed hours"),
         (direct < LEAST_VISITS, f"fewer than {LEAST_VISITS} direct visits"),
-        (not len(s), "no share in the observed hours"),
+        (not len(when), "no share in the observed hours"),
     ):
         if short:
-            return none | {"verdict": "inconclusive", "reason": why}, np.zeros(0)
-    w = np.array([usual[hour] for hour in part["start"].dt.hour])
-    w = w / w.mean()
-    # a share acts from its moment on: the hour it falls into holds the rest of that hour
-    lag = np.clip(t[:, None] + 1 - s[None, :], 0, None)
-    best = (-np.inf, 0.0, 0.0, 0.0, np.zeros(0))
-    for tau in TAUS:
-        x = (np.exp(-np.clip(lag - 1, 0, None) / tau) * np.minimum(lag, 1)).sum(axis=1)
-        b, beta, fit = _poisson(y, w, x)
-        if fit > best[0]:
-            best = (fit, b, beta, tau, x)
-    _, b, beta, tau, x = best
-    mu = np.maximum(b * w + beta * x, 1e-9)
-    residual = (y - mu) / np.sqrt(mu)
-    phi = max(1.0, float((residual**2).sum() / max(len(y) - 2, 1)))
-    centred = residual - residual.mean()
-    lags = [float((centred[k:] * centred[:-k]).sum() / max((centred**2).sum(), 1e-9)) for k in range(1, 7)]
-    phi *= 1 + 2 * sum(max(r, 0.0) for r in lags)
-    information = np.array(
-        [[(w * w / mu).sum(), (w * x / mu).sum()], [(w * x / mu).sum(), (x * x / mu).sum()]]
-    )
-    variance = phi * np.linalg.pinv(information)[1, 1]
-    dark = round(float(beta * x.sum()), 3)
-    wide = LEVEL * float(np.sqrt(max(variance, 0.0))) * x.sum()
+            return {"direct": direct, "verdict": "inconclusive", "reason": why}, np.zeros(0)
+    found = echo(y, np.array([usual[at] for at in part["start"].dt.hour]), hour, when)
+    dark, wide = round(float(found.beta * found.x.sum()), 3), LEVEL * found.error * found.x.sum()
     low, high = max(0.0, dark - wide), min(direct, dark + wide)
-    row = {
-        "direct": direct,
-        "dark": dark,
-        "low": low,
-        "high": high,
-        "share_of_direct": dark / direct,
-        "tau_hours": tau,
-    }
-    return row | {"verdict": "found" if low > 0 else "nothing", "reason": ""}, beta * x
-
-
-def _poisson(y: np.ndarray, w: np.ndarray, x: np.ndarray, steps: int = 300) -> tuple[float, float, float]:
-    """b, beta >= 0 of the mean b w + beta x, by EM, and the log-likelihood."""
-    b, beta = y.mean() / 2, y.sum() / 2 / max(x.sum(), 1e-9)
-    for _ in range(steps):
-        ratio = y / np.maximum(b * w + beta * x, 1e-12)
-        b, beta = b * (w * ratio).sum() / w.sum(), beta * (x * ratio).sum() / max(x.sum(), 1e-12)
-    mu = np.maximum(b * w + beta * x, 1e-12)
-    return float(b), float(beta), float((y * np.log(mu) - mu).sum())
+    row = {"direct": direct, "dark": dark, "low": low, "high": high, "share_of_direct": dark / direct,
+           "tau_hours": found.tau, "verdict": "found" if low > 0 else "nothing", "reason": ""}  # fmt: skip
+    return row, found.beta * found.x

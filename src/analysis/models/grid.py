@@ -19,7 +19,7 @@ SECOND = 1_000_000
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 MONTH = 30 * DAY
-_MONDAY = 3  # 1970-01-01 was a Thursday
+MONDAY = 3  # 1970-01-01 was a Thursday
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def clock(t: np.ndarray, zone: str) -> tuple[np.ndarray, np.ndarray]:
             raise UserError(f"zone {zone!r} is not known; use a name such as Europe/Berlin") from error
         t = local.tz_localize(None).asi8
     days, rest = np.divmod(t, DAY)
-    return rest / DAY, (days + _MONDAY) % 7
+    return rest / DAY, (days + MONDAY) % 7
 
 
 def threshold(cadence: int, count: int, false_per_month: float) -> float:

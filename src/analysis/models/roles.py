@@ -4,7 +4,7 @@ Question. What has each platform done for this publisher: did it send visits, di
 links count? Social sites are not the same thing, so there is no score over all, and no measure of one
 role is laid against that of another.
 
-Formula. By platform, kind of content, and for what own accounts do business and private apart.
+Formula. By platform and kind of content; what own accounts do, by business and private apart.
 
 * **Exposure**: visits per share (as ``exposure.visits_per_share``); reach, the share of the contents
   shared there that it sent anybody to; the busiest day, the part of its visits that came within each
@@ -16,15 +16,15 @@ Formula. By platform, kind of content, and for what own accounts do business and
 * **Links**: what the card says of the platform's links, and of the pages `virality links` looked at, the
   share whose link is followed.
 
-Shares have Wilson's 90 % interval, counts Garwood's; the ratio over contents has the jackknife's, on the
-logit scale, with a t quantile for Kish's effective number of contents. Visits per share keep the 95 %
-interval of their model.
+Shares have Wilson's 90 % interval, counts Garwood's; the ratio over contents has the jackknife's with the
+noise of counting added, on the logit scale, with a t quantile for Kish's effective number of contents. Visits
+per share keep the 95 % interval of their model.
 
 Assumes that contents are alike and independent of one another. A platform's visits are those that still
 carry its referrer; what arrived without one is the attribution's to apportion.
 
 Abstains, measure by measure, below five contents, posts, people or pages (three contents for the busiest
-day, two for visits per share): "not enough data".
+day, two for visits per share; posts a week need a week besides): "not enough data".
 
 Source. Wilson, J. Am. Stat. Assoc. 22 (1927); Garwood, Biometrika 28 (1936); Efron and Stein, Ann. Stat. 9
 (1981) for the jackknife; Kish, Survey Sampling (1965), for the effective number.

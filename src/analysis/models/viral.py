@@ -32,6 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.models._like import middle, spread
 from analysis.models.result import Result, Verdict
 
 VERSION = "viral 1.0"
@@ -172,29 +173,6 @@ def _judge(items: pd.DataFrame, looks: Looks, like: int) -> pd.DataFrame:
         below = (other < own[:, None]).sum(axis=1) / known
     low, high = spread(other)
     return items.assign(expected=middle(other), like_low=low, like_high=high, beaten=below, like=known)
-
-
-def spread(rows: np.ndarray, share: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
-    """Between which values the middle ``share`` of each row lies, missing ones left out."""
-    ordered = np.sort(rows, axis=1)
-    last = (~np.isnan(ordered)).sum(axis=1) - 1
-    row = np.arange(len(rows))
-    cut = np.round((1 - share) / 2 * np.maximum(last, 0), 9)
-    return ordered[row, np.floor(cut).astype(int)], ordered[
-        row, np.ceil(np.maximum(last, 0) - cut).astype(int)
-    ]
-
-
-def middle(rows: np.ndarray) -> np.ndarray:
-    """Mean of the middle half of each row, missing ones left out."""
-    ordered = np.sort(rows, axis=1)  # missing ones last
-    known = (~np.isnan(ordered)).sum(axis=1)
-    cut = known // 4
-    place = np.arange(rows.shape[1])[None, :]
-    use = (place >= cut[:, None]) & (place < (known - cut)[:, None])
-    total = np.where(use, ordered, 0.0).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(known > 0, total / use.sum(axis=1), np.nan)
 
 
 def _contents(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from analysis.platforms.card import Access, Card, Key, LifeEvent, Limit, LinkPolicy, Metric, Rule
-from analysis.platforms.contract import Ask, Plan, Session, Unknown, each, understood
+from analysis.platforms.contract import Ask, Plan, Session, Unknown, each, one_by_one, understood
 from analysis.platforms.rows import Rows, count, moment
 from analysis.tables import Batch
 from analysis.urls import canonical
@@ -82,20 +82,16 @@ def plan(asks: Sequence[Ask], session: Session) -> Plan:
 
 def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
     """Posts as events; score, comments and submissions as readings; deleted posts as gone."""
-    for ask in asks:
-        try:
-            if ask.kind == "url":
-                yield from _search(ask, session)
-            elif ask.kind == "community":
-                yield from _community(ask, session)
-            else:
-                yield _item(ask, session)
-        except Unknown as error:
-            if error.status != "failed":
-                raise
-            session.unknown(ask, error)
-        else:
-            session.done(ask)
+    yield from one_by_one(asks, session, _answer)
+
+
+def _answer(ask: Ask, session: Session) -> Iterator[Batch]:
+    if ask.kind == "url":
+        yield from _search(ask, session)
+    elif ask.kind == "community":
+        yield from _community(ask, session)
+    else:
+        yield _item(ask, session)
 
 
 def _get(session: Session, path: str, params: dict[str, Any], limit: Limit) -> tuple[Any, str]:

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
-from urllib.robotparser import RobotFileParser
+
+from protego import Protego
 
 from analysis.platforms.anchors import words
 from analysis.platforms.card import Limit
@@ -28,6 +29,8 @@ from analysis.platforms.contract import Unknown
 
 MOST_BYTES, MOST_HOPS, SECONDS = 2 << 20, 5, 60.0
 ROBOTS_BYTES = 500 << 10
+MOST_RULES = 1_000_000  # agents times lines: a parser may hold every rule for every agent
+LONGEST_DELAY = 86400.0  # seconds; nobody waits so long
 AGENT = "virality"
 ONE_HOST = Limit(1, 2.0, "host; ours, as pages state none")
 PORTS = {"http": 80, "https": 443}
@@ -81,7 +84,7 @@ class Reader:
 
     def __init__(self, desk: Connection, *, private: bool = False) -> None:
         self._desk, self._private = desk, private
-        self._robots: dict[str, RobotFileParser] = {}
+        self._robots: dict[str, Protego | None] = {}
 
     def read(self, url: str) -> Page:
         """The page, wherever it redirects to. Unknown says why it could not be seen."""
@@ -109,7 +112,7 @@ class Reader:
     def _hops(self, url: str, there: Callable[[str], bool] | None) -> tuple[str, _Answer]:
         for _ in range(MOST_HOPS + 1):
             rules = self._rules(url)
-            if not rules.can_fetch(AGENT, url):
+            if not rules.can_fetch(url, AGENT):
                 raise Unknown("blocked", f"robots.txt of {_host(url)} does not allow it")
             answer = self._polite(url, MOST_BYTES if there is None else 0, rules.crawl_delay(AGENT))
             if answer.location is None:
@@ -121,29 +124,41 @@ class Reader:
                 return url, answer
         raise Unknown("failed", f"it redirects more than {MOST_HOPS} times, last to {_host(url)}")
 
-    def _rules(self, url: str) -> RobotFileParser:
+    def _rules(self, url: str) -> Protego:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._robots:
-            rules, place = RobotFileParser(), f"{origin}/robots.txt"
-            for _ in range(MOST_HOPS + 1):
-                try:
-                    answer = self._polite(place, ROBOTS_BYTES)
-                except Unknown as error:
-                    if error.passing:
-                        raise Unknown("blocked", f"robots.txt of {_host(url)} could not be read") from None
-                    raise
-                if answer.location is None:
-                    break
-                place = urljoin(place, answer.location)
-            # no file is no rule; a file one may not see is one too (RFC 9309, 2.3.1.3)
-            text = answer.body.decode("utf-8", "replace") if answer.status == 200 else ""
-            rules.parse(text.splitlines())
-            self._robots[origin] = rules
-        return self._robots[origin]
+            text = self._robots_txt(f"{origin}/robots.txt")
+            self._robots[origin] = None if text is None else Protego.parse(text)
+        rules = self._robots[origin]
+        if rules is None:
+            raise Unknown("blocked", f"robots.txt of {_host(url)} could not be read")
+        return rules
 
-    def _polite(self, url: str, most: int, delay: str | float | None = None) -> _Answer:
-        limit = Limit(1, max(float(delay or 0), ONE_HOST.seconds), ONE_HOST.scope)
+    def _robots_txt(self, place: str) -> str | None:
+        """What it says (RFC 9309, 2.3.1): nothing where none may be seen; None, a no, where it fails."""
+        for _ in range(MOST_HOPS + 1):
+            try:
+                answer = self._polite(place, ROBOTS_BYTES)
+            except Unknown as error:
+                if error.passing:
+                    return None
+                raise
+            if answer.location is None:
+                break
+            place = urljoin(place, answer.location)
+        if answer.status >= 500:
+            return None
+        if not 200 <= answer.status < 300:
+            return ""
+        text = answer.body.decode("utf-8-sig", "replace")
+        if len(answer.body) >= ROBOTS_BYTES:  # a rule cut in two would be another rule
+            text = text[: text.rfind("\n") + 1]
+        tangled = text.lower().count("agent") * len(text.splitlines()) > MOST_RULES
+        return None if tangled else text
+
+    def _polite(self, url: str, most: int, delay: float | None = None) -> _Answer:
+        limit = Limit(1, min(max(delay or 0.0, ONE_HOST.seconds), LONGEST_DELAY), ONE_HOST.scope)
         return self._desk.politely(
             lambda: self._once(url, most), limits=(limit,), scope=f"pages {_host(url)}"
         )

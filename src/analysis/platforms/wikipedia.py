@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from analysis.platforms.card import Access, Card, LifeEvent, Limit, LinkPolicy, Metric, Rule
-from analysis.platforms.contract import Ask, Plan, Session, Unknown, each, understood
+from analysis.platforms.contract import Ask, Plan, Session, Unknown, each, one_by_one, understood
 from analysis.platforms.rows import Rows, count
 from analysis.tables import Batch
 
@@ -98,17 +98,13 @@ def _contact(session: Session) -> None:
 def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
     """Daily views as intervals; days that must be there and are not are unknown."""
     _contact(session)
-    for ask in asks:
-        try:
-            yield _views(ask, session)
-        except Unknown as error:
-            if error.status != "failed":
-                raise
-            session.unknown(ask, error)
-            continue
-        last = session.now().replace(hour=0, minute=0, second=0, microsecond=0) - 2 * DAY
-        session.save(f"day {ask.content_id}", last.isoformat())
-        session.done(ask)
+    yield from one_by_one(asks, session, _answer)
+
+
+def _answer(ask: Ask, session: Session) -> Iterator[Batch]:
+    yield _views(ask, session)
+    last = session.now().replace(hour=0, minute=0, second=0, microsecond=0) - 2 * DAY
+    session.save(f"day {ask.content_id}", last.isoformat())
 
 
 def _views(ask: Ask, session: Session) -> Batch:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from analysis import toml_file
 from analysis.errors import UserError
 from analysis.reports import notebooks, parameters
 from analysis.reports.notebooks import Report
@@ -91,19 +91,8 @@ def read(path: str | Path, notebooks_folder: Path, targets: Collection[str]) -> 
         One message for all mistakes: line, what stands there, what was expected.
     """
     file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(
-            f"there is no schedule at {file}; write one (reports/schedule.toml ships as an example) or name "
-            "another with VIRALITY_SCHEDULE"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the schedule {file} cannot be read: {error}") from None
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"the schedule {file} is no TOML: {error}") from None
+    hint = "write one (reports/schedule.toml ships as an example) or name another with VIRALITY_SCHEDULE"
+    text, data = toml_file.read(file, "schedule", hint)
     reader = _Reader(file, text, notebooks_folder, targets)
     schedule = reader.schedule(data)
     if reader.wrong:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 import numpy as np
 import pandas as pd
 
+from analysis.platforms.contract import Ask, Session, one_by_one
 from analysis.tables import CONTENT, INTERVALS, Batch, conform
 from analysis.traffic.exposure import ALL, DIRECT
 from analysis.traffic.referrers import lists, of_referrer, of_tags, slug
@@ -130,3 +132,30 @@ def local_bin(local: datetime, zone: tzinfo, length: timedelta) -> tuple[datetim
     """A bin that is labelled with local time, in UTC: the hour that clocks repeat is one bin of two hours."""
     after = (local + length).replace(tzinfo=zone, fold=0)
     return local.replace(tzinfo=zone, fold=0).astimezone(UTC), after.astimezone(UTC)
+
+
+def since_last(
+    asks: Sequence[Ask],
+    session: Session,
+    read: Callable[[Ask, datetime, datetime], Batch],
+    back: timedelta,
+    again: timedelta,
+) -> Iterator[Batch]:
+    """Each site's counts from the end of the last time until now.
+
+    Parameters
+    ----------
+    asks, session : as ``fetch`` has them
+    read : the counts of one site from a moment to another
+    back : how far the first time goes back, where the user names no beginning
+    again : how much of the last time is asked for once more, because it may have changed
+    """
+
+    def answer(ask: Ask, session: Session) -> Iterator[Batch]:
+        now, place = session.now(), f"until {ask.content_id}"
+        saved = session.load(place)
+        since = datetime.fromisoformat(saved) - again if saved else ask.since or now - back
+        yield read(ask, since, now)
+        session.save(place, now.isoformat())
+
+    return one_by_one(asks, session, answer)

@@ -20,7 +20,7 @@ from analysis.platforms.card import Access, Card, Key, Limit, Rule
 from analysis.platforms.contract import Ask, Plan, Session, Unknown, understood
 from analysis.tables import Batch
 from analysis.traffic import google
-from analysis.traffic.counted import NONE, Counted, local_bin, of_source
+from analysis.traffic.counted import NONE, Counted, local_bin, of_source, since_last
 from analysis.traffic.exposure import METRICS
 from analysis.traffic.referrers import of_referrer
 from analysis.urls import identity
@@ -61,24 +61,12 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
     """Hourly visits and page views of each site since the last time, the last two days again."""
     auth = google.headers(session, SCOPE)
     name = session.key("property").get_secret_value().removeprefix("properties/")
-    for ask in asks:
-        now = session.now()
-        since = _since(ask, session, now)
-        url = f"{session.option('base_url', BASE)}/v1beta/properties/{name}:runReport"
-        try:
-            yield _report(ask, session, url, auth, name, since, now)
-        except Unknown as error:
-            if error.status != "failed":
-                raise
-            session.unknown(ask, error)
-            continue
-        session.save(f"until {ask.content_id}", now.isoformat())
-        session.done(ask)
+    url = f"{session.option('base_url', BASE)}/v1beta/properties/{name}:runReport"
 
+    def read(ask: Ask, since: datetime, now: datetime) -> Batch:
+        return _report(ask, session, url, auth, name, since, now)
 
-def _since(ask: Ask, session: Session, now: datetime) -> datetime:
-    saved = session.load(f"until {ask.content_id}")
-    return datetime.fromisoformat(saved) - SETTLES if saved else ask.since or now - BACK
+    yield from since_last(asks, session, read, BACK, SETTLES)
 
 
 def _report(

@@ -13,7 +13,7 @@ from typing import Any
 from analysis.platforms.card import Access, Card, Key, Limit, Rule
 from analysis.platforms.contract import Ask, Plan, Session, Unknown, understood
 from analysis.tables import Batch
-from analysis.traffic.counted import Counted, of_source
+from analysis.traffic.counted import Counted, of_source, since_last
 from analysis.traffic.exposure import AI, DIRECT, METRICS, SEARCH
 from analysis.traffic.referrers import of_referrer
 from analysis.urls import identity
@@ -54,35 +54,19 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
     """Hourly counts of each site, day by day of the site since the last time."""
     token = session.key("token").get_secret_value()
     base = session.key("base_url").get_secret_value().rstrip("/")
-    for ask in asks:
-        now = session.now()
-        saved = session.load(f"until {ask.content_id}")
-        since = datetime.fromisoformat(saved) - AGAIN if saved else ask.since or now - BACK
+
+    def read(ask: Ask, since: datetime, now: datetime) -> Batch:
+        root = identity(f"https://{ask.value}/")
+        counted = Counted(root, f"matomo {ask.value}", now, "Live.getLastVisitsDetails")
         # days are the site's: one more on either side holds every hour that is asked for
         day, last = (since - DAY).date(), (now + DAY).date()
-        counted = Counted(
-            identity(f"https://{ask.value}/"), f"matomo {ask.value}", now, "Live.getLastVisitsDetails"
-        )
-        try:
-            while day <= last:
-                _day(
-                    counted,
-                    session,
-                    base,
-                    token,
-                    day.isoformat(),
-                    since.replace(minute=0, second=0, microsecond=0),
-                    now,
-                )
-                day += DAY
-        except Unknown as error:
-            if error.status != "failed":
-                raise
-            session.unknown(ask, error)
-            continue
-        yield counted.batch()
-        session.save(f"until {ask.content_id}", now.isoformat())
-        session.done(ask)
+        hour = since.replace(minute=0, second=0, microsecond=0)
+        while day <= last:
+            _day(counted, session, base, token, day.isoformat(), hour, now)
+            day += DAY
+        return counted.batch()
+
+    yield from since_last(asks, session, read, BACK, AGAIN)
 
 
 def _day(

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from analysis.errors import UserError
 from analysis.platforms.card import Access, Card, Key, Limit, Rule
-from analysis.platforms.contract import Ask, Plan, Session, Unknown, understood
+from analysis.platforms.contract import Ask, Plan, Session, understood
 from analysis.tables import Batch
-from analysis.traffic.counted import Counted, local_bin, of_source
+from analysis.traffic.counted import Counted, local_bin, of_source, since_last
 from analysis.traffic.exposure import ALL, METRICS
 from analysis.urls import identity
 
@@ -58,22 +58,14 @@ def fetch(asks: Sequence[Ask], session: Session) -> Iterator[Batch]:
     auth = {"Authorization": f"Bearer {session.key('key').get_secret_value()}"}
     zone = ZoneInfo(session.option("zone", "UTC"))
     url = f"{session.option('base_url', BASE)}/api/v2/query"
-    for ask in asks:
-        now = session.now()
-        saved = session.load(f"until {ask.content_id}")
-        since = datetime.fromisoformat(saved) - AGAIN if saved else ask.since or now - BACK
+
+    def read(ask: Ask, since: datetime, now: datetime) -> Batch:
         counted = Counted(identity(f"https://{ask.value}/"), f"plausible {ask.value}", now, "plausible query")
-        try:
-            for metric, page in QUESTIONS.items():
-                _ask(counted, session, url, auth, ask.value, metric, page, since.astimezone(zone), zone, now)
-        except Unknown as error:
-            if error.status != "failed":
-                raise
-            session.unknown(ask, error)
-            continue
-        yield counted.batch()
-        session.save(f"until {ask.content_id}", now.isoformat())
-        session.done(ask)
+        for metric, page in QUESTIONS.items():
+            _ask(counted, session, url, auth, ask.value, metric, page, since.astimezone(zone), zone, now)
+        return counted.batch()
+
+    yield from since_last(asks, session, read, BACK, AGAIN)
 
 
 def _ask(
