@@ -167,6 +167,14 @@ def _spike(row: Any, cards: Mapping[str, Card]) -> str:
     return f"{of} {gain}, peak {row.peak:%d %b %H:%M}{fade}"
 
 
+def _told(spikes: pd.DataFrame) -> str:
+    """The greatest spike in words, that of visits before those of counters, and how many more there were."""
+    if spikes.empty:
+        return ""
+    more = len(spikes) - 1
+    return f"{spikes['words'].iloc[0]}{f'; and {more:,} more' if more else ''}"
+
+
 def _table(
     keys: pd.Series,
     contents: pd.DataFrame,
@@ -193,7 +201,7 @@ def _table(
                     f"{name(row.platform, cards)} {_gain(row)}" for row in out.itertuples()
                 )
                 or "no platform",
-                "spikes": "; ".join(had["words"]) or unsaid.get(key, "none seen"),
+                "spikes": _told(had) or unsaid.get(key, "none seen"),
                 "first_on": name(places["platform"].iloc[0], cards) if len(places) else None,
                 "began": places["at"].iloc[0] if len(places) else pd.NaT,
                 "spread_over": span(after) if after == after else "one platform",
