@@ -168,11 +168,12 @@ def _spike(row: Any, cards: Mapping[str, Card]) -> str:
 
 
 def _told(spikes: pd.DataFrame) -> str:
-    """The greatest spike in words, that of visits before those of counters, and how many more there were."""
-    if spikes.empty:
-        return ""
-    more = len(spikes) - 1
-    return f"{spikes['words'].iloc[0]}{f'; and {more:,} more' if more else ''}"
+    """The spikes of visits in words, else the first rise of a counter; then how many more rises."""
+    visits = spikes[spikes["platform"] == "all"]
+    shown = visits if len(visits) else spikes.head(1)
+    more = len(spikes) - len(shown)
+    rises = f"; {more:,} more rise{'s' if more > 1 else ''} of counters" if more else ""
+    return "; ".join(shown["words"]) + rises
 
 
 def _table(

@@ -123,7 +123,7 @@ def story(
     out = judged[judged["stood_out"].fillna(False).astype(bool)]
     said = bool(judged["stood_out"].notna().any()) or rose.verdict != "inconclusive"
     verdict: Verdict = "found" if len(out) or len(spikes) else "nothing" if said else "inconclusive"
-    reason = "" if said or len(spikes) else "too few like it, and no exposure was measured"
+    reason = "" if said or len(spikes) else "too few like it, and no visits were measured"
     if began.empty and found.empty and not len(spikes):
         verdict, reason = "inconclusive", "nothing is known of this content as of this moment"
     said_of_it = _summary(content, began, platforms, out, spikes, rose, unknown, reason, cards)
