@@ -35,7 +35,8 @@ def text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.3g}"
+        digits = ",.3g" if abs(value) >= 1 else ",.2g"
+        return format(value, ",.0f" if abs(value) >= 100 or value == int(value) else digits)
     if isinstance(value, int):
         return f"{value:,}"
     return short(str(value), LONGEST)

@@ -203,7 +203,7 @@ def test_training_from_a_store_and_drawing_what_it_says(readings, tmp_path):
     assert store.append(FORECASTS, result.extra["forecasts"]).new == len(result.extra["forecasts"])
     figure = charts.outlook(result, {"c": "&lt;b&gt;bold&lt;/b&gt;"}, "2x")
     assert {trace.type for trace in figure.data} == {"scatter"}
-    assert "80 % interval" in figure.layout.meta["description"]
+    assert "80% interval" in figure.layout.meta["description"]
     later = outlook.follow(empty[0], store.read("readings"), empty[1], cards())
     judged = ledger.score(store.read(FORECASTS), later, few["observed_at"].max() + pd.Timedelta("3D"))
     assert judged.verdict == "found"

@@ -147,7 +147,7 @@ def test_a_content_with_a_planted_spike_is_found_in_its_visits():
 def test_no_exposure_is_no_verdict():
     result = episodes(exposure(empty(INTERVALS)), *MARCH, known())
     assert result.verdict == "inconclusive"
-    assert result.reason == "no exposure was measured"
+    assert result.reason == "no visits were measured"
 
 
 def test_a_lost_hour_stays_unknown_in_sum_and_in_bins():

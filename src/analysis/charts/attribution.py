@@ -43,7 +43,7 @@ def attribution(result: Result, title: str, cards: Mapping[str, Card] | None = N
                                                        "fgopacity": 0.6,
                                                        "fillmode": "overlay", "fgcolor": "#ffffff"}},
                error_x={"type": "data", "symmetric": False, "array": rows["high"] - rows["visits"],
-                        "arrayminus": rows["visits"] - rows["low"], "color": style.INK,
+                        "arrayminus": rows["visits"] - rows["low"], "color": style.WARM,
                         "thickness": 1.6, "width": 5},
                hovertemplate="%{x:,.0f}<extra>%{y}, dark</extra>")
     )  # fmt: skip
@@ -99,7 +99,7 @@ def kernels(result: Result, title: str, cards: Mapping[str, Card] | None = None,
         )  # fmt: skip
         told.append(f"{_name(one, cards)} {part['come'].iloc[23]:.0%}")
     figure.update_xaxes(title="hours after the share", type="log", tickvals=[1, 3, 6, 12, 24, 72, 168, 336])
-    figure.update_yaxes(title="part of its visits that have come", range=[0, 1.02], tickformat=".0%")
+    figure.update_yaxes(title="part of its visits", range=[0, 1.02], tickformat=".0%")
     description = f"Part of a share's visits that come within a day of it: {', '.join(told)}."
     return style.finish(figure, heading, "as far as referrers state it", description, 400)
 

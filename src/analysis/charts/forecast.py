@@ -14,12 +14,18 @@ from analysis.platforms.card import Card
 
 TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 """Multiples marked; plotly's own logarithmic ticks write 2 for 20."""
-ROW = 34
-"""Pixels an item's line is high."""
+ROW = 44
+"""Pixels an item takes: its title stands above its line, for titles are long and telephones narrow."""
 
 
-def outlook(result: Result, titles: Mapping[str, str], horizon: str = "final", most: int = 15) -> go.Figure:
-    """What rising items should reach, as multiples of what they have now, with 80 % intervals.
+def outlook(
+    result: Result,
+    titles: Mapping[str, str],
+    horizon: str = "final",
+    most: int = 15,
+    cards: Mapping[str, Card] | None = None,
+) -> go.Figure:
+    """What rising items should reach, as multiples of what they have now, with 80% intervals.
 
     Parameters
     ----------
@@ -31,25 +37,29 @@ def outlook(result: Result, titles: Mapping[str, str], horizon: str = "final", m
         Which horizon to draw: 2x, 24h, 7d or final.
     most
         How many items, the steepest of each platform first.
+    cards
+        Platform name to its card, for names.
     """
     made = result.extra["forecasts"]
     rows = made[made["horizon"] == horizon].head(most)
     name = HORIZON_NAMES[horizon]
     heading = f"What rising items should reach {name}"
     if rows.empty:
-        figure = go.Figure()
-        figure.update_xaxes(visible=False)
-        figure.update_yaxes(visible=False)
-        figure.add_annotation(text="No forecast can be drawn.", showarrow=False)
-        return style.finish(figure, heading, "", f"No item has a forecast {name}.", 160)
+        why = f"No item has a forecast {name}."
+        return style.nothing(heading, why, why)
     rows = rows.assign(unit=rows["value"].clip(lower=1)).iloc[::-1].reset_index(drop=True)
     looks = style.looks(rows["platform"])
     places = list(range(len(rows)))
-    labels = [
-        f"{titles.get(content, style.label(item))[:48]} · {style.label(platform)}"
-        for content, item, platform in zip(rows["content_id"], rows["item_id"], rows["platform"], strict=True)
-    ]
     figure = go.Figure()
+    labels = [
+        titles.get(content, style.label(item))
+        for content, item in zip(rows["content_id"], rows["item_id"], strict=True)
+    ]
+    for place, title in zip(places, labels, strict=True):
+        figure.add_annotation(
+            text=title, x=0, xref="paper", xanchor="left",
+            y=place + 0.22, yanchor="bottom", showarrow=False,
+        )  # fmt: skip
     for platform, part in rows.groupby("platform", sort=True):
         look = looks[str(platform)]
         ratio = part["forecast"] / part["unit"]
@@ -64,7 +74,7 @@ def outlook(result: Result, titles: Mapping[str, str], horizon: str = "final", m
                 x=ratio,
                 y=part.index,
                 mode="markers",
-                name=style.label(platform),
+                name=_name(str(platform), cards),
                 marker={"color": look.colour, "symbol": look.symbol, "size": 10},
                 error_x={
                     "type": "data",
@@ -89,20 +99,23 @@ def outlook(result: Result, titles: Mapping[str, str], horizon: str = "final", m
         )
     )
     figure.add_vline(x=1, line={"color": style.QUIET, "dash": "dot", "width": 1.5})
-    figure.update_yaxes(tickvals=places, ticktext=labels, range=[-0.6, len(rows) - 0.4])
+    figure.update_yaxes(  # the labels are for the table behind the chart
+        tickvals=places, ticktext=labels, showticklabels=False, range=[-0.5, len(rows) - 0.15]
+    )
     figure.update_xaxes(
         type="log",
-        title="times what it has now (logarithmic)",
+        title="times what it has now",
         tickvals=TICKS,
         ticktext=list(map(str, TICKS)),
     )
     top = rows.loc[(rows["forecast"] / rows["unit"]).idxmax()]
     description = (
         f"{len(rows)} rising items, each with its expected count {name} as a multiple of its present one and "
-        f"an 80 % interval. The steepest has {top['value']:,.0f} {top['metric']} on {top['platform']} and "
+        f"an 80% interval. The steepest has {top['value']:,.0f} {top['metric']} on "
+        f"{_name(top['platform'], cards)} and "
         f"should reach {top['forecast']:,.0f} ({top['q10']:,.0f} to {top['q90']:,.0f})."
     )
-    subtitle = "marker: forecast; line: 80 % interval; platforms are not compared by size"
+    subtitle = "marker: forecast; line: 80% interval; platforms are not compared by size"
     return style.finish(figure, heading, subtitle, description, 150 + ROW * len(rows))
 
 
@@ -115,17 +128,14 @@ def record(result: Result, cards: Mapping[str, Card] | None = None) -> go.Figure
     heading = "How far off forecasts were"
     weekly = result.extra.get("weekly", pd.DataFrame())
     if weekly.empty:
-        figure = go.Figure()
-        figure.update_xaxes(visible=False)
-        figure.update_yaxes(visible=False)
-        figure.add_annotation(text="No forecast has matured yet.", showarrow=False)
-        return style.finish(figure, heading, "", "No forecast has matured yet, so no error is known.", 160)
+        why = "No forecast has matured yet, so no error is known."
+        return style.nothing(heading, why, why)
     figure = go.Figure()
     told = []
     for platform, part in weekly.groupby("platform", sort=True):
         look = style.looks([str(platform)])[str(platform)]
         whole = part.set_index("week").asfreq("7D")  # weeks nobody judged are missing, not 0
-        shown = style.label(platform)
+        shown = _name(str(platform), cards)
         for column, name, dash in (
             ("error", shown, "solid"),
             ("yardstick_error", f"{shown}, classical", "dot"),
@@ -144,7 +154,7 @@ def record(result: Result, cards: Mapping[str, Card] | None = None) -> go.Figure
                 )
             )
         last = part.iloc[-1]
-        told.append(f"{platform}: off by {last['error']:.0%} in the week of {last['week']:%Y-%m-%d}")
+        told.append(f"{shown}: off by {last['error']:.0%} in the week of {last['week']:%Y-%m-%d}")
     edge = pd.Timedelta(days=7)  # a single week keeps days on its axis, not milliseconds
     first, last = weekly["week"].min() - edge, weekly["week"].max() + edge
     figure.update_xaxes(range=[first, last], tickformat="%d %b %Y", nticks=8)
@@ -154,3 +164,7 @@ def record(result: Result, cards: Mapping[str, Card] | None = None) -> go.Figure
     return style.finish(
         figure, heading, subtitle, f"Median error by week of the forecast. {'; '.join(told)}.", 340
     )
+
+
+def _name(platform: str, cards: Mapping[str, Card] | None) -> str:
+    return style.label(cards[platform].title if cards and platform in cards else platform)

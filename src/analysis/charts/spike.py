@@ -47,7 +47,11 @@ def spike(
     table = table.assign(end=stop)[
         (stop > line["start"].iloc[0]) & (table["onset"] <= line["start"].iloc[-1])
     ]
-    top = float(max(line["value"].max(), line["high"].max(), 1.0)) * 1.12
+    first, last = line["start"].iloc[0], line["start"].iloc[-1]
+    highest = float(max(line["value"].max(), line["high"].max(), 1.0))
+    marked = [event for event in life if first <= pd.Timestamp(event.on, tz="UTC") <= last]
+    # room for the words above a peak, and above those for what happened to the platforms
+    top = highest * (1.12 + 0.1 * len(marked))
     figure = go.Figure()
     _band(figure, line)
     figure.add_trace(
@@ -60,14 +64,13 @@ def spike(
                    line={"color": style.COLOURS[0], "width": 1.8},
                    hovertemplate="%{x|%d %b %H:%M} UTC<br>%{y:,.0f}<extra>observed</extra>")
     )  # fmt: skip
-    _spikes(figure, table, line, top)
+    _spikes(figure, table, line, highest)
     step = line["start"].diff().median()
     gaps = style.runs(line["start"], line["start"] + step, line["unknown"])
     style.hatch(figure, gaps, top)
     if gaps:
         style.key_to_hatching(figure)
-    first, last = line["start"].iloc[0], line["start"].iloc[-1]
-    notes = style.events_of_life(figure, life, first, last)
+    notes = style.events_of_life(figure, marked, first, last)
     figure.update_yaxes(title=style.label(unit), range=[0, top], rangemode="tozero")
     figure.update_xaxes(range=[first, last + step])
     return style.finish(
@@ -98,7 +101,7 @@ def _band(figure: go.Figure, line: pd.DataFrame) -> None:
     )
 
 
-def _spikes(figure: go.Figure, table: pd.DataFrame, line: pd.DataFrame, top: float) -> None:
+def _spikes(figure: go.Figure, table: pd.DataFrame, line: pd.DataFrame, highest: float) -> None:
     at = line.set_index("start")["value"]
     marks = (("onset", "triangle-right"), ("peak", "star"), ("end", "triangle-left"))
     for row in table.itertuples():
@@ -119,7 +122,7 @@ def _spikes(figure: go.Figure, table: pd.DataFrame, line: pd.DataFrame, top: flo
     for row in table.nlargest(6, "excess").itertuples():
         figure.add_annotation(
             x=row.peak,
-            y=min(float(row.peak_value), top / 1.12),
+            y=min(float(row.peak_value), highest),
             yshift=10,
             text=f"<b>{row.excess:+,.0f}</b> ({row.excess_low:+,.0f} to {row.excess_high:+,.0f})",
             showarrow=False,

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from html import escape, unescape
+from textwrap import wrap
 from typing import Any
 
 import pandas as pd
@@ -46,6 +47,8 @@ INK = "#737b85"
 """Text where the page does not set its own: as readable on light as on dark."""
 GRID = "rgba(125,133,144,0.25)"
 LONGEST = 60
+NOTE = 30
+"""Pixels the words of a platform's event take: two lines, as telephones are narrow."""
 # The founding platforms keep their looks in every chart; others take what is left, by name.
 KNOWN = (
     *("hackernews", "reddit", "lobsters", "digg", "stumbleupon", "twitter", "facebook", "linkedin"),
@@ -88,19 +91,22 @@ def label(text: Any, longest: int = LONGEST) -> str:
     return escape(plain, quote=False)
 
 
-def titles(contents: pd.DataFrame) -> dict[str, str]:
+def titles(contents: pd.DataFrame, longest: int = LONGEST) -> dict[str, str]:
     """content_id to a label: its title, or its URL where it has none."""
     shown = contents["title"].where(contents["title"].fillna("").str.strip() != "", contents["url"])
-    return {key: label(text) for key, text in zip(contents["content_id"], shown, strict=True)}
+    return {key: label(text, longest) for key, text in zip(contents["content_id"], shown, strict=True)}
 
 
 def nothing(title: str, words: str, description: str) -> go.Figure:
     """A chart of nothing, which says why."""
     figure = go.Figure()
+    # in lines a telephone has room for
+    lines = [label(line) for line in wrap(words, 44, max_lines=4, placeholder=" …")]
     figure.add_annotation(
-        text=label(words, 140), showarrow=False, x=0, xref="paper", xanchor="left", y=0.5, yref="paper"
-    )
-    figure = finish(figure, title, "", description, 140)
+        text="<br>".join(lines), showarrow=False, align="left",
+        x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="top",
+    )  # fmt: skip
+    figure = finish(figure, title, "", description, 90 + 18 * len(lines))
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     return figure
@@ -222,12 +228,15 @@ def events_of_life(
         figure.add_annotation(
             x=moment,
             y=1,
-            yref="y domain" if not place else None,
-            text=label(f"{moment:%d %b %Y}: {words}", 70),
+            yref="y domain",
+            text="<br>".join(
+                label(line) for line in wrap(f"{moment:%d %b %Y}: {words}", 30, max_lines=2, placeholder=" …")
+            ),
             showarrow=False,
-            xanchor="left" if (moment - first) < (last - first) * 0.6 else "right",
+            xanchor="left" if (moment - first) < (last - first) * 0.5 else "right",
+            align="left",
             yanchor="top",
-            yshift=-14 * (len(drawn) - 1),
+            yshift=-NOTE * (len(drawn) - 1),
             font={"size": 11},
             **place,
         )

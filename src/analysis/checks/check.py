@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.display import AS_IT_IS, table_html
 
+LONG = 5
 ANSWERS = {True: "passed", False: "failed", None: "cannot say"}
 
 
@@ -22,7 +23,11 @@ class Check:
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def _repr_html_(self) -> str:
-        body = table_html(self.table) if len(self.table) else ""
+        # a long table would bury the next check: the sentence says what it comes to
+        rows = len(self.table)
+        body = table_html(self.table) if rows else ""
+        if rows > LONG:
+            body = f"<details><summary>The {rows:,} rows behind this check</summary>{body}</details>"
         return (
             f'<div class="check {ANSWERS[self.passed].replace(" ", "-")} {AS_IT_IS}">'
             f"<strong>{escape(self.name)}: {ANSWERS[self.passed]}.</strong> "

@@ -18,7 +18,7 @@ def alerts(
     until: Annotated[str, typer.Option(help="End of a preview (ISO 8601, UTC). [default: now]")] = "",
     machine: Annotated[bool, typer.Option("--json", help="For a machine.")] = False,
 ) -> None:
-    """Tell what is out of the ordinary, each thing once: spikes, drops, referrers that changed, missing data.
+    """Tell what is out of the ordinary, each thing once. Spikes, drops, changed referrers, missing data.
 
     Addresses (mail, Slack, a webhook, ...) are in VIRALITY_ALERTS, rules in [alerts] of virality.toml.
 

@@ -22,7 +22,7 @@ def collect(
     patience: Annotated[float, typer.Option(min=0, help="Seconds one wait may last.")] = 300.0,
     example: Annotated[bool, typer.Option("--example", help="Print a watchlist to start from.")] = False,
 ) -> None:
-    """Ask platforms about what the watchlist names, as far as it is due, and store what comes.
+    """Ask platforms what is due of the watchlist. What comes is stored.
 
     Example: virality collect --watchlist data/watchlist.toml --dry-run
     """

@@ -18,7 +18,7 @@ def links(
     most: Annotated[int, typer.Option(min=1, help="Pages a platform, the newest items first.")] = 50,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the pages, look at none.")] = False,
 ) -> None:
-    """Look at the pages that carry your links: are they followed, nofollow, ugc or sponsored?
+    """Look at the pages that carry your links: followed or not. Or nofollow, ugc, sponsored, as they say.
 
     Reads rel, meta robots, X-Robots-Tag and redirects of public pages, as robots.txt allows, one page of a
     host in two seconds. What was seen is stored as readings (link_followed, link_nofollow, link_ugc,

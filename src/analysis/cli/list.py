@@ -9,7 +9,7 @@ from analysis.cli.app import app
 
 @app.command("list")
 def list_reports() -> None:
-    """List the reports with their parameters and defaults, and the newest runs.
+    """List the reports, their parameters and the newest runs.
 
     Example: virality list
     """

@@ -13,7 +13,7 @@ from analysis.cli.app import app
 def platforms(
     name: Annotated[str | None, typer.Argument(help="A platform, to see its card.")] = None,
 ) -> None:
-    """List the platforms, or print one's card: purpose, metrics, access, limits, rules, life.
+    """List the platforms, or print one's card. Purpose, metrics, access, limits, rules, life.
 
     Example: virality platforms reddit
     """

@@ -18,7 +18,7 @@ def purge(
         list[str] | None, typer.Option(help="Forget this item of the one platform named.")
     ] = None,
 ) -> None:
-    """Forget what platforms say is gone, and what is older than a platform's card lets us keep.
+    """Forget what platforms say is gone, or may be kept no longer.
 
     Example: virality purge reddit
     """

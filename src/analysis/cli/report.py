@@ -34,7 +34,7 @@ def report(
         bool, typer.Option("--single-file", help="Also write each page here as one file, to send by mail.")
     ] = False,
 ) -> None:
-    """Run notebooks and publish their pages; what is up to date is left alone.
+    """Run notebooks and publish their pages. What is up to date is left alone.
 
     Examples: virality report overview -p since=2021-06-01 -p until=2021-07-01
 

@@ -13,7 +13,7 @@ from analysis.cli.app import app
 def simulate(
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same world.")] = 0,
 ) -> None:
-    """Write a made-up world, whose truth is known, into an empty store.
+    """Write a made-up world of known truth into an empty store.
 
     Example: VIRALITY_STORE=data/sample virality simulate
     """

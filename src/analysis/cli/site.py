@@ -9,7 +9,7 @@ from analysis.cli.app import app
 
 @app.command()
 def site() -> None:
-    """Build what stands over all runs anew: index, history, a page per content, feed and manifest.json.
+    """Build anew what stands over all runs. Index, history, a page per content, feed and manifest.json.
 
     Nothing is rewritten that has not changed. `virality report` does the same as it publishes; this is for
     when runs were removed, settings changed (site_address, site_zone), or virality itself is newer. Where

@@ -13,7 +13,7 @@ from analysis.cli.app import app
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="For a monitor.")] = False,
 ) -> None:
-    """Say how the schedule stands: the last run, what is due next, what failed and how to repeat it.
+    """Say how the schedule stands. The last run, what is due next, what failed and how to repeat it.
 
     Exit status: 0 all is well, 1 something is not as it should be, 2 the schedule cannot be read.
     """

@@ -15,7 +15,7 @@ def train(
     as_of: Annotated[str, typer.Option(help="Cut-off, UTC: nothing observed later is learned from.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="The same seed and data make the same model.")] = 0,
 ) -> None:
-    """Learn each platform's forecast from the store, and keep it beside the data.
+    """Learn each platform's forecast from the store. It is kept beside the data.
 
     Example: virality train --platform hackernews
     """

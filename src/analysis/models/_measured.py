@@ -165,11 +165,11 @@ def say(spikes: pd.DataFrame, grid: Grid, false_per_month: float, reason: str) -
     text = (
         f"{' and '.join(words)} {span}. The largest began {top['onset']:%Y-%m-%d %H:%M}, peaked "
         f"{top['peak']:%Y-%m-%d %H:%M}{height} and {end}: {way * top['excess']:,.0f} "
-        f"{'more' if way > 0 else 'fewer'} than ordinary (90 %: {low:,.0f} to {high:,.0f})."
+        f"{'more' if way > 0 else 'fewer'} than ordinary (90%: {low:,.0f} to {high:,.0f})."
     )
     if top["half_life"] == top["half_life"]:
         text += (
             f" Its pace halved in {top['half_life']:.3g} hours after the peak "
-            f"(90 %: {top['half_life_low']:.2g} to {top['half_life_high']:.2g})."
+            f"(90%: {top['half_life_low']:.2g} to {top['half_life_high']:.2g})."
         )
     return text + gaps

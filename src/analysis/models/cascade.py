@@ -252,7 +252,7 @@ def _result(
         told = f"It grows faster and faster ({SUPERCRITICAL}); how many acts one sets off cannot be told yet."
         return Result(table, "found", SUPERCRITICAL, told, checks, f"{VERSION} ({kernel})", parameters, extra)
     told = (
-        f"One act set off {one['branching_ratio']:.2f} further ones (95 %: {one['ratio_low']:.2f} to "
+        f"One act set off {one['branching_ratio']:.2f} further ones (95%: {one['ratio_low']:.2f} to "
         f"{one['ratio_high']:.2f}), half of them within {one['memory_hours']:.3g} hours; "
         f"{one['share_from_outside']:.0%} of the acts came from outside."
     )

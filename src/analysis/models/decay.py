@@ -248,7 +248,7 @@ def fit(found: Result, *, spike: int = 0) -> Result:
     half, low, high = (x * bucket for x in (answer.half_life, answer.low, answer.high))
     parameters = {"spike": spike, "half_life": half, "half_life_low": low, "half_life_high": high}
     summary = (
-        f"Half of the extra attention was gone {half:.3g} hours after the peak (90 %: {low:.3g} to "
+        f"Half of the extra attention was gone {half:.3g} hours after the peak (90%: {low:.3g} to "
         f"{high:.3g}). "
         f"The fade is best drawn by the {FAMILIES[best]} ({rows['weight'][best]:.0%} of the likelihood)."
     )

@@ -158,7 +158,7 @@ def episodes(
     table = table[touching].sort_values("onset", ignore_index=True)
     said = int((judged["verdict"] != "inconclusive").sum())
     verdict: Verdict = "found" if len(table) else "nothing" if said else "inconclusive"
-    reason = "" if said else judged["reason"].iloc[0] if len(judged) else "no exposure was measured"
+    reason = "" if said else judged["reason"].iloc[0] if len(judged) else "no visits were measured"
     return Result(table, verdict, reason, _summary(table, judged, reason), (), VERSION, parameters, extra)
 
 
@@ -175,7 +175,7 @@ def ending(end: pd.Timestamp) -> str:
 
 def _summary(table: pd.DataFrame, judged: pd.DataFrame, reason: str) -> str:
     if reason:
-        return f"No verdict on spikes of exposure: {reason}."
+        return f"No verdict on spikes of visits: {reason}."
     silent = int((judged["verdict"] == "inconclusive").sum())
     unsaid = f"; {silent:,} could not be judged" if silent else ""
     looked = f"{len(judged) - silent:,} series of exposure were judged{unsaid}"

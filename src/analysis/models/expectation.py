@@ -146,10 +146,10 @@ def _summary(table: pd.DataFrame, known: pd.DataFrame, cards: Mapping[str, Card]
         return f"Nothing can be expected of the next piece: {reason}."
     most = known.sort_values("visits", ascending=False).head(3)
     said = [
-        f"{name(row.platform, cards)} {row.visits:,.0f} visits ({row.low:,.0f} to {row.high:,.0f}, "
-        f"{row.chance:.0%})"
+        f"{name(row.platform, cards)} {row.visits:,.0f} (between {row.low:,.0f} and {row.high:,.0f} with "
+        f"{row.chance:.0%} chance)"
         for row in most.itertuples()
     ]
     missing = [name(one, cards) for one in table.loc[table["visits"].isna(), "platform"]]
-    told = f"Where the next piece is taken up: {'; '.join(said)}."
+    told = f"Visits to expect where the next piece is taken up: {'; '.join(said)}."
     return f"{told} The evidence is missing for {', '.join(missing)}." if missing else told

@@ -140,7 +140,7 @@ def _said(table: pd.DataFrame, silent: int) -> str:
         top = ends.loc[ends["branching_ratio"].idxmax()]
         said += (
             f" Of those bound to end, the one that feeds itself most, on {top['platform']}, sets off "
-            f"{top['branching_ratio']:.2f} acts per act (95 %: {top['ratio_low']:.2f} to "
+            f"{top['branching_ratio']:.2f} acts per act (95%: {top['ratio_low']:.2f} to "
             f"{top['ratio_high']:.2f}); {top['share_from_outside']:.0%} of its acts came from outside."
         )
     if poor:

@@ -319,7 +319,7 @@ def _summary(table: pd.DataFrame, verdict: Verdict, reason: str, level: float) -
     if len(table) > 1:
         after = table.iloc[1]
         said += f" After it {after['effect']:+,.0f} ({after['low']:+,.0f} to {after['high']:+,.0f})"
-        said += f"; {after['kept']:.0%} of its pace was kept." if after["kept"] == after["kept"] else "."
+        said += f"; {after['kept']:z.0%} of its pace was kept." if after["kept"] == after["kept"] else "."
     if verdict == "nothing":
         said += " This may be nothing."
     return f"Not to be relied on: {reason} {said}" if verdict == "inconclusive" else said

@@ -26,6 +26,7 @@ from analysis.models import growth
 from analysis.models import tracks as track
 from analysis.models.counters import headline, is_exposure
 from analysis.models.forecast import Model, predict
+from analysis.models.lead import span
 from analysis.models.result import Result
 from analysis.models.tracks import HORIZONS, Tracks
 from analysis.platforms.card import Card
@@ -193,7 +194,9 @@ def _told(
     check = Check(
         "no model knows what came later",
         not ahead if models else None,
-        left_out if ahead else f"{len(models)} models, each trained on what was known by then.",
+        left_out
+        if ahead
+        else f"{len(models)} model{'' if len(models) == 1 else 's'}, trained on what was known by then.",
     )
     parameters = {"as_of": moment, "platforms": platforms}
     known = rows["forecast"].notna()
@@ -213,11 +216,12 @@ def _told(
         return Result(table, "inconclusive", reason, said, (check,), VERSION, parameters, extra)
     last = made.drop_duplicates(["platform", "item_id"], keep="last")
     top = last.loc[(last["forecast"] / last["value"].clip(lower=1)).idxmax()]
+    on = items["platform"].nunique()
     rough = int(last["basis"].isin(["typical", "pooled"]).sum())
     said = (
-        f"{len(items)} items are rising on {items['platform'].nunique()} platforms; {len(last)} can be "
+        f"{len(items):,} items are rising on {on} platform{'s' if on > 1 else ''}; {len(last):,} can be "
         f"forecast. The steepest for its platform stands at {top['value']:,.0f} {top['metric']} on "
-        f"{top['platform']} after {top['age_hours']:.3g} hours and should reach {top['forecast']:,.0f} "
+        f"{top['platform']} after {span(top['age_hours'])} and should reach {top['forecast']:,.0f} "
         f"(four in five between {top['q10']:,.0f} and {top['q90']:,.0f}; {HORIZON_NAMES[top['horizon']]})."
     )
     if rough:

@@ -167,6 +167,15 @@ def _spike(row: Any, cards: Mapping[str, Card]) -> str:
     return f"{of} {gain}, peak {row.peak:%d %b %H:%M}{fade}"
 
 
+def _told(spikes: pd.DataFrame) -> str:
+    """The spikes of visits in words, else the first rise of a counter; then how many more rises."""
+    visits = spikes[spikes["platform"] == "all"]
+    shown = visits if len(visits) else spikes.head(1)
+    more = len(spikes) - len(shown)
+    rises = f"; {more:,} more rise{'s' if more > 1 else ''} of counters" if more else ""
+    return "; ".join(shown["words"]) + rises
+
+
 def _table(
     keys: pd.Series,
     contents: pd.DataFrame,
@@ -193,7 +202,7 @@ def _table(
                     f"{name(row.platform, cards)} {_gain(row)}" for row in out.itertuples()
                 )
                 or "no platform",
-                "spikes": "; ".join(had["words"]) or unsaid.get(key, "none seen"),
+                "spikes": _told(had) or unsaid.get(key, "none seen"),
                 "first_on": name(places["platform"].iloc[0], cards) if len(places) else None,
                 "began": places["at"].iloc[0] if len(places) else pd.NaT,
                 "spread_over": span(after) if after == after else "one platform",

@@ -82,9 +82,7 @@ def after(found: Result, *, spike: int = 0) -> Result:
     out = pd.DataFrame([[was, is_now, ratio, low, high, span / DAY]], columns=COLUMNS)
     verdict = "nothing" if low <= 1.0 <= high else "found"
     words = "as many come as before" if verdict == "nothing" else "more stay" if ratio > 1 else "fewer come"
-    summary = (
-        f"After the spike {words}: {ratio:.3g} times the rate before it (90 %: {low:.3g} to {high:.3g})."
-    )
+    summary = f"After the spike {words}: {ratio:.3g} times the rate before it (90%: {low:.3g} to {high:.3g})."
     return Result(out, verdict, "", summary, (), VERSION, parameters)  # type: ignore[arg-type]
 
 

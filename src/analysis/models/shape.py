@@ -119,7 +119,7 @@ def tell(found: Result, *, spike: int = 0) -> Result:
     count = len(before) + len(after) + 1
     if low <= SPLIT <= high:
         return _none(
-            f"{share:.0%} of it came before the peak (90 %: {low:.0%} to {high:.0%}), which may be either",
+            f"{share:.0%} of it came before the peak (90%: {low:.0%} to {high:.0%}), which may be either",
             parameters,
         )
     kind = INSIDE if low > SPLIT else PASSED if p_high < 1 else PROMOTED if p_low > 1 else OUTSIDE
@@ -127,7 +127,7 @@ def tell(found: Result, *, spike: int = 0) -> Result:
     summary = (
         f"{kind.capitalize()} (Crane & Sornette: {CLASSES[kind]}): {max(share, 0):.0%} of the excess "
         "beside the peak "
-        f"came before it, and it fades as a power {p:.2g} of time (90 %: {p_low:.2g} to {p_high:.2g})."
+        f"came before it, and it fades as a power {p:.2g} of time (90%: {p_low:.2g} to {p_high:.2g})."
     )
     return Result(out, "found", "", summary, (), VERSION, parameters)
 

@@ -111,8 +111,9 @@ def find(
     if grid.known.sum() < baseline.LEAST or not np.nansum(grid.y) > 0:
         reason = (
             f"not enough history: {int(grid.known.sum())} known buckets, {int((grid.y > 0).sum())} of "
-            "them above 0; "
-            f"at least {baseline.LEAST} known ones are needed, and counts"
+            f"them above 0; at least {baseline.LEAST} known ones are needed, and one above 0"
+            if grid.known.any()
+            else "not enough history: nothing was counted"
         )
         return Result(
             spike_table([], grid), "inconclusive", reason, f"No verdict: {reason}.", (), VERSION, parameters

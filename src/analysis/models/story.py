@@ -123,7 +123,7 @@ def story(
     out = judged[judged["stood_out"].fillna(False).astype(bool)]
     said = bool(judged["stood_out"].notna().any()) or rose.verdict != "inconclusive"
     verdict: Verdict = "found" if len(out) or len(spikes) else "nothing" if said else "inconclusive"
-    reason = "" if said or len(spikes) else "too few like it, and no exposure was measured"
+    reason = "" if said or len(spikes) else "too few like it, and no visits were measured"
     if began.empty and found.empty and not len(spikes):
         verdict, reason = "inconclusive", "nothing is known of this content as of this moment"
     said_of_it = _summary(content, began, platforms, out, spikes, rose, unknown, reason, cards)
@@ -194,7 +194,7 @@ def _timeline(
         half = f", halving in {span(row.half_life)}" if row.half_life == row.half_life else ""
         where = content["site"]
         rows.append((row.onset, where, "a spike of visits begins"))
-        rows.append((row.peak, where, f"it peaks, {row.height:,.1f} × what was expected"))
+        rows.append((row.peak, where, f"it peaks, {row.height:,.0f} times what was expected"))
         rows.append(
             (
                 row.end if pd.notna(row.end) else row.peak,
@@ -266,11 +266,11 @@ def _summary(
     said[0] += "."
     if len(out):
         where = [
-            f"{name(row.platform, cards)} ({row.gained:,.0f} {row.metric.replace('_', ' ')}"
-            + (f", {row.times:,.1f} × what its like had at that age)" if row.times == row.times else ")")
+            f"{name(row.platform, cards)} ({row.metric.replace('_', ' ')} {row.gained:,.0f}"
+            + (f", {row.times:,.0f} times the usual)" if row.times == row.times else ")")
             for row in out.itertuples()
         ]
-        said.append(f"It stood out among its like on {', '.join(where)}.")
+        said.append(f"It stood out among its like of the same age on {', '.join(where)}.")
     else:
         said.append("It stood out on no platform that could be judged.")
     for row in spikes.itertuples():

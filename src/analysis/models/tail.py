@@ -72,7 +72,7 @@ def tell(series: pd.DataFrame) -> Result:
     kept, low, high = np.exp([ratio, ratio - reach, ratio + reach])
     if low <= 0.5 <= high:
         return _none(
-            f"a bucket keeps {kept:.0%} of the one before it (90 %: {low:.0%} to {high:.0%}), which "
+            f"a bucket keeps {kept:.0%} of the one before it (90%: {low:.0%} to {high:.0%}), which "
             "may be either"
         )
     kind = "flash" if high < 0.5 else "long tail"

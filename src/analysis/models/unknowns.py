@@ -150,7 +150,7 @@ def _summary(table: pd.DataFrame) -> str:
     if len(asked):
         each = asked.groupby("platform", sort=False)["status"].agg(lambda s: ", ".join(dict.fromkeys(s)))
         named = "; ".join(f"{name} ({why.replace('_', ' ')})" for name, why in each.items())
-        said.append(f"{asked['rows'].sum():,} looks or bins have no value: {named}.")
+        said.append(f"{asked['rows'].sum():,} counts could not be had: {named}.")
     for status, words in (
         ("left-truncated", "Items first seen after they had begun to rise: {}."),
         ("no programmatic source", "Nothing can be fetched from {}."),

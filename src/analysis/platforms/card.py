@@ -163,9 +163,11 @@ class Card:
             [(f"{event.on}", event.what, ", ".join(event.breaks)) for event in self.life],
             columns=["on", "what", "breaks"],
         )
-        tables = [table_html(facts, self.title), table_html(metrics, f"Metrics of {self.title}")]
+        tables = [table_html(facts, self.title)]
         if len(life):
             tables.append(table_html(life, f"Life of {self.title}"))
+        counted = table_html(metrics, f"Metrics of {self.title}")
+        tables.append(f"<details><summary>{len(metrics):,} metrics</summary>{counted}</details>")
         return f'<div class="card">{"".join(tables)}</div>'
 
     def metric(self, name: str) -> Metric:

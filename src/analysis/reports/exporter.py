@@ -28,7 +28,7 @@ SUMMARY = 600  # characters of a summary that the index and the feed show
 ABOUT = "Every report on what this page speaks of"
 HIDDEN = "report-hide"  # a cell with this tag stays out of the page
 CELLS = {
-    "number": re.compile(r"-?[\d.,]+(?:e[-+]?\d+)?|NaN"),
+    "number": re.compile(r"-?[\d.,]+(?:e[-+]?\d+)?%?|NaN"),
     "time": re.compile(r"\d{4}-\d\d-\d\d(?:[ T][\d:.+]+)?(?: UTC)?"),
     "url": re.compile(r"https?://\S{24,}"),
     "long": re.compile(r".{48,}", re.S),

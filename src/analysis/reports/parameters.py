@@ -272,7 +272,7 @@ def _coerce(parameter: Parameter, text: str) -> Value:
         exact = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         example = f", such as {EXAMPLES[kind]}" if kind in EXAMPLES else ""
-        raise UserError(f"{name}={text[:80]}: expected {parameter.annotation}{example}") from None
+        raise UserError(f"{name}={text[:80]}: expected {kind}{example}") from None
     return _utc(exact)
 
 

@@ -70,6 +70,11 @@
     if (window.virality.shift) { spec = window.virality.shift(spec); }
     var layout = Object.assign({}, spec.layout, {autosize: true, template: templates[spec.template]});
     layout.height = Number(target.dataset.height);
+    if (figure.clientWidth < 520) { /* a legend of many rows would take half of the chart, and scroll */
+      var keys = spec.data.filter(function (trace) { return trace.name && trace.showlegend !== false; }).length;
+      layout.height += 14 * Math.max(keys - 4, 0);
+      layout.legend = Object.assign({}, layout.legend, {maxheight: layout.height});
+    }
     layout.margin = Object.assign({t: 36, r: 16, b: 48, l: 56}, layout.margin);
     layout.font = Object.assign({}, layout.font, {family: getComputedStyle(document.body).fontFamily});
     target.hidden = false;
