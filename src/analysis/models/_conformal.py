@@ -6,8 +6,9 @@ moved so that one tenth of new items lies below the lower one and one tenth abov
 Formula. Conformalized quantile regression per age and quarter of predicted size (Mondrian): each bound is
 moved by the conformal quantile of how far items it had not learned from lay beyond it, the middle by the
 median of what it missed at that age (a quarter's own is mostly noise). The usual error of an age is the
-median absolute percentage error of the middle there; the single number is the one most likely to lie
-within it (``_point``).
+median absolute percentage error of the middle there. The single number is told by the rule that erred
+least, as a mean over ages of relative gains: a level at or below the median (the lean), or the number most
+likely to lie within the usual error (``_point``).
 
 Assumptions. New items are like these; a cell of fewer than 40 takes its age's margins.
 
@@ -26,7 +27,13 @@ from analysis.models._point import likeliest
 
 CELL = 40
 """Fewest calibration items in a cell; below, the age's own margins hold."""
-MARGINS = ["horizon", "age", "above", "lower", "middle", "upper", "error", "items"]
+MANY = 300
+"""Items of an age from which its error says which rule to take."""
+LEANS = np.linspace(-0.5, 1.0, 7)
+"""Where the single number may lie: 0 is the 40 % level, 1 the median."""
+LIKELIEST = np.nan
+"""The lean where no level is told, but the number most likely to lie within the usual error."""
+MARGINS = ["horizon", "age", "above", "lower", "middle", "upper", "error", "lean", "items"]
 
 
 def calibrate(
@@ -50,12 +57,13 @@ def calibrate(
         Seconds, one of a few ages at which the items were looked at.
     """
     size = logs + levels[0.5]
+    lean = _lean(levels, logs, target, age)
     rows = []
     for at in np.unique(age):
         mine = age == at
         if mine.sum() < CELL:
             continue
-        error = float(np.median(np.abs(np.expm1(levels[0.5] - target)[mine])))
+        error = float(np.median(_off(levels[0.5], logs, target)[mine]))
         middle = float(np.median((target - levels[0.5])[mine]))
         # many sizes can be equal (zeros): such quarters are one cell
         edges: np.ndarray = (
@@ -70,7 +78,7 @@ def calibrate(
                 middle,
                 _reach(target[part] - levels[0.9][part], 0.9),
             )
-            rows.append([horizon, at, float(above), *margins, error, int(part.sum())])
+            rows.append([horizon, at, float(above), *margins, error, lean, int(part.sum())])
     return rows
 
 
@@ -78,6 +86,36 @@ def _reach(scores: np.ndarray, level: float) -> float:
     """The conformal quantile: the score that a new one stays under with at least the level's chance."""
     n = len(scores)
     return float(np.sort(scores)[min(int(np.ceil((n + 1) * level)), n) - 1])
+
+
+def _off(point: np.ndarray, logs: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Absolute percentage errors; below a truth of 1 the errors themselves."""
+    truth = np.expm1(logs + target)
+    return np.asarray(np.abs(np.expm1(logs + point) - truth) / np.maximum(truth, 1.0))
+
+
+def _point(levels: dict[float, np.ndarray], lean: float, error: np.ndarray) -> np.ndarray:
+    """The single number's log ratio by a rule."""
+    if np.isnan(lean):
+        return likeliest(levels, error)
+    return levels[0.4] + lean * (levels[0.5] - levels[0.4])
+
+
+def _lean(levels: dict[float, np.ndarray], logs: np.ndarray, target: np.ndarray, age: np.ndarray) -> float:
+    """The rule that erred least, as a mean over ages of gains on the median."""
+    rules = [*LEANS, LIKELIEST]
+    gains = []
+    for at in np.unique(age):
+        mine = age == at
+        if mine.sum() >= MANY:
+            here = {level: points[mine] for level, points in levels.items()}
+            usual = np.full(mine.sum(), np.median(_off(here[0.5], logs[mine], target[mine])))
+            errors = np.array(
+                [np.median(_off(_point(here, rule, usual), logs[mine], target[mine])) for rule in rules]
+            )
+            if errors.min() > 0:
+                gains.append(np.log(errors / usual[0]))
+    return float(rules[int(np.argmin(np.mean(gains, axis=0)))]) if gains else 1.0
 
 
 def adjust(
@@ -96,6 +134,6 @@ def adjust(
     middle = levels[0.5] + shift[:, 1]
     low = np.minimum(levels[0.1] - shift[:, 0], middle)
     high = np.maximum(levels[0.9] + shift[:, 2], middle)
-    # the outer levels as learned: their margins buy coverage and say nothing of where most of the truth lies
-    point = likeliest(levels, shift[:, 3]) + shift[:, 1]
+    # levels as they were learned: margins buy coverage, and say nothing of where most of the truth lies
+    point = _point(levels, float(cells["lean"].iloc[0]), shift[:, 3])
     return {"forecast": np.clip(point, low, high), "q10": low, "q50": middle, "q90": high}

@@ -1,4 +1,4 @@
-"""The single number of a forecast: of all, the one most likely to lie within the usual error of the truth.
+"""The number of a distribution that is most likely to lie within the usual error of the truth.
 
 Question. A forecast is a distribution; readers want one number, and judge it by its percentage error.
 Which number of the distribution errs least?

@@ -9,8 +9,9 @@ four fifths of the past are learned from. On the newest fifth the distribution i
 and quarter of predicted size, the lower and the upper bound are each moved until one tenth of those
 items lies beyond it (conformalized quantile regression, Mondrian), and the median until half do. Then
 all of the past is learned from anew; what was measured of the model that knew four fifths is kept, which
-errs towards too wide. The single number ("forecast") is the one most likely to lie within the usual
-percentage error of the truth (``_point``): skewed growth makes it differ from the median.
+errs towards too wide. The single number ("forecast") is told by the rule that had the smallest median
+absolute percentage error there: a level of the distribution at or below its median, or the number most
+likely to lie within the usual error (``_point``); skewed growth makes it differ from the median.
 
 With fewer than 300 settled items on a platform, dated acts are forecast like its past cascades
 (pooled.py, "cascades": 20 at that age are enough), but for twice the age; for the rest its own growth
@@ -62,7 +63,7 @@ class Model:
     growth, pooled : growth factors of this platform and of all together
     heads : horizon -> level -> trees; empty where there was too little past
     margins : calibration per horizon, age and predicted size: ``above`` (log size from which a cell
-        holds), what to add to each bound and the median, the usual error, and items it rests on
+        holds), what to add to each bound and the median, the usual error, the lean, and items it rests on
     pasts : horizon -> what past cascades taught, one per age; only of dated acts
     trained : what it was trained on: until, first, items, rows, hash of the data, versions of tables
     """
