@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.checks.evidence import Stretch
-from analysis.models import _scan, baseline
+from analysis.models import _heavy, _scan, baseline
 from analysis.models.baseline import Baseline, Rhythm
-from analysis.models.grid import DAY, Grid, threshold
+from analysis.models.grid import DAY, MONTH, Grid, steepness, threshold
+
+FAR = 4.0  # the score at which the tail is compared with white noise's
+SEEN = 12  # scores above their limits, to say how heavy a tail is
+SELDOM = 1000  # buckets in which noise brings one stretch that is left out of the learning
 
 
 def windows(grid: Grid) -> np.ndarray:
@@ -22,6 +26,7 @@ def detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, lis
     beat = baseline.rhythm(grid, zone)
     lengths = windows(grid)
     limit = threshold(grid.cadence, len(lengths), false_per_month / 2)
+    sure = threshold(grid.cadence, len(lengths), MONTH / grid.cadence / SELDOM / 2)
     known = grid.known
     y = np.where(known, grid.y, 0.0)
     mask = _ordinary_days(grid, beat)
@@ -29,7 +34,8 @@ def detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, lis
     for cut in (2.5, 4.0, 6.0):
         base = baseline.learn(grid, beat, mask, cut, base)
         found, height, tail = alarms(y, known.astype(float), base, mask, lengths, limit)
-        mask = _learnable(found, beat, known, grid)
+        # What is called is a matter of taste; were ordinary days left out, the rest would look too calm.
+        mask = _learnable([s for s in found if s.score >= sure], beat, known, grid)
     assert base is not None
     return base, _merge(sorted(found), y - base.mu), height, tail
 
@@ -45,8 +51,9 @@ def _ordinary_days(grid: Grid, beat: Rhythm) -> np.ndarray:
         return mask
     known = grid.known
     date = (grid.t - grid.t[0]) // DAY
-    came = np.bincount(date[known], grid.y[known])
-    seen = np.bincount(date[known], grid.width[known], minlength=len(came))
+    days = int(date[-1]) + 1  # the last ones may be unknown
+    came = np.bincount(date[known], grid.y[known], minlength=days)
+    seen = np.bincount(date[known], grid.width[known], minlength=days)
     weekday = np.zeros(len(came), np.int64)
     weekday[date] = beat.day
     rate = np.divide(came, seen, out=np.full(len(came), np.nan), where=seen > 0)
@@ -104,33 +111,36 @@ def _merge(found: list[Stretch], gap: np.ndarray) -> list[Stretch]:
     return out
 
 
-def heaviness(peaks: np.ndarray) -> float:
-    """How much longer the tail of ordinary scores is than noise of the fitted kind would make it.
-
-    Of the clusters of scores above 2, half should stay below 2.32. The median does not see the few
-    that are spikes, so a tail heavier than the negative binomial's raises the limit, and spikes do not.
-    """
-    if len(peaks) < 12:
-        return float("nan")
-    return max(float(np.median(peaks) - 2.0) / 0.32 / (1.0 + 1.3 / np.sqrt(len(peaks))), 1.0)
-
-
 def alarms(
     y: np.ndarray, w: np.ndarray, base: Baseline, learnt: np.ndarray, lengths: np.ndarray, limit: float
 ) -> tuple[list[Stretch], float, float]:
-    """Stretches whose score passes the limit, the limit as raised for heavy noise, and by how much."""
+    """Stretches that noise of this series brings as seldom as white noise a score of ``limit``.
+
+    Also what a rise's score must reach for that, and how much heavier the tail of rises is than white noise's.
+    """
     # A bucket the fit has seen is nearer to it than its noise; only one it has not seen adds the fit's error.
     unseen = np.where(learnt > 0, 0.0, base.rel)
     usual = np.median(base.mu[w > 0]) / base.phi
     fit_for = lengths[usual * lengths >= 5.0]
-    refer = int(fit_for[0]) if len(fit_for) else 0
+    refer = int(fit_for[0]) if len(fit_for) else int(lengths[-1])
     noise = (base.phi, base.alpha, base.c, base.rho)
-    up, up_len, down, down_len, peaks = _scan.scan(y, w, base.mu, unseen, *noise, lengths, refer)
-    tail = heaviness(peaks)
-    limit = 2.0 + (limit - 2.0) * (tail if tail > 1.0 else 1.0)
+    up, up_len, down, down_len, singles = _scan.scan(y, w, base.mu, unseen, *noise, lengths, refer)
     r = np.where(w > 0, (y - base.mu) / np.sqrt(base.variance), 0.0)
+    steep, buckets = steepness(len(lengths)), float(w.sum())
     taken = np.zeros(len(y), np.bool_)
-    rises = _scan.pick(up, up_len, r, w, taken, limit, 1.0, 1000)
-    drops = _scan.pick(down, down_len, r, w, taken, limit, -1.0, 1000)
-    found = [Stretch(int(a), int(b), 1, float(z)) for a, b, z in rises]
-    return found + [Stretch(int(a), int(b), -1, float(z)) for a, b, z in drops], limit, tail
+    found: list[Stretch] = []
+    asked, tail = limit, float("nan")
+    for side, sign, z, length in ((0, 1, up, up_len), (1, -1, down, down_len)):
+        bursts = _scan.pick(z, length, r, w, taken.copy(), _heavy.BURST, float(sign), len(y))
+        seen = _heavy.histogram(bursts[:, 2], steep)
+        noisy = steep, _heavy.weigh(singles[side], seen), _heavy.often(len(bursts), buckets)
+        must = _heavy.demand(limit, *noisy)
+        called = [Stretch(int(a), int(b), sign, float(s)) for a, b, s in bursts if s >= must]
+        for stretch in called:
+            taken[stretch.onset : stretch.end + 1] = True
+        found += called
+        if sign > 0:
+            asked = must
+            if singles[side].sum() + seen.sum() >= SEEN:
+                tail = max((_heavy.demand(FAR, *noisy) - 2.0) / (FAR - 2.0), 1.0)
+    return found, asked, tail
