@@ -10,7 +10,7 @@ from analysis.models.baseline import Baseline, Rhythm
 from analysis.models.grid import DAY, MONTH, Grid, steepness, threshold
 
 FAR = 4.0  # the score at which the tail is compared with white noise's
-SEEN = 12  # scores above their limits, to say how heavy a tail is
+SEEN = 12  # single windows above their limit, to say how heavy a tail is
 SELDOM = 1000  # buckets in which noise brings one stretch that is left out of the learning
 
 
@@ -25,7 +25,6 @@ def detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, lis
     """Baseline and alarms in three rounds, each learning from what the last one left in."""
     beat = baseline.rhythm(grid, zone)
     lengths = windows(grid)
-    limit = threshold(grid.cadence, len(lengths), false_per_month / 2)
     sure = threshold(grid.cadence, len(lengths), MONTH / grid.cadence / SELDOM / 2)
     known = grid.known
     y = np.where(known, grid.y, 0.0)
@@ -33,7 +32,7 @@ def detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, lis
     base: Baseline | None = None
     for cut in (2.5, 4.0, 6.0):
         base = baseline.learn(grid, beat, mask, cut, base)
-        found, height, tail = alarms(y, known.astype(float), base, mask, lengths, limit)
+        found, height, tail = alarms(y, known.astype(float), base, mask, lengths, grid.cadence, false_per_month)
         # What is called is a matter of taste; were ordinary days left out, the rest would look too calm.
         mask = _learnable([s for s in found if s.score >= sure], beat, known, grid)
     assert base is not None
@@ -112,9 +111,10 @@ def _merge(found: list[Stretch], gap: np.ndarray) -> list[Stretch]:
 
 
 def alarms(
-    y: np.ndarray, w: np.ndarray, base: Baseline, learnt: np.ndarray, lengths: np.ndarray, limit: float
-) -> tuple[list[Stretch], float, float]:
-    """Stretches that noise of this series brings as seldom as white noise a score of ``limit``.
+    y: np.ndarray, w: np.ndarray, base: Baseline, learnt: np.ndarray, lengths: np.ndarray, cadence: int,
+    false_per_month: float,
+) -> tuple[list[Stretch], float, float]:  # fmt: skip
+    """Stretches whose like this series' own noise brings as often as is allowed, rises and drops together.
 
     Also what a rise's score must reach for that, and how much heavier the tail of rises is than white noise's.
     """
@@ -126,21 +126,28 @@ def alarms(
     noise = (base.phi, base.alpha, base.c, base.rho)
     up, up_len, down, down_len, singles = _scan.scan(y, w, base.mu, unseen, *noise, lengths, refer)
     r = np.where(w > 0, (y - base.mu) / np.sqrt(base.variance), 0.0)
-    steep, buckets = steepness(len(lengths)), float(w.sum())
+    steep = steepness(len(lengths))
+
+    def over(least: float, sign: int, taken: np.ndarray) -> np.ndarray:
+        side = (up, up_len) if sign > 0 else (down, down_len)
+        out: np.ndarray = _scan.pick(*side, r, w, taken, least, float(sign), len(y))
+        return out
+
+    def noisy(sign: int, single: np.ndarray) -> tuple[float, np.ndarray, float]:
+        seen = _heavy.histogram(over(_heavy.BURST, sign, np.zeros(len(y), np.bool_))[:, 2], steep)
+        return steep, _heavy.weigh(single, seen), _heavy.often(seen.sum(), w.sum())
+
+    rise, drop = noisy(1, singles[0]), noisy(-1, singles[1])
+    half = threshold(cadence, len(lengths), false_per_month / 2)
+    # Where counts cannot fall as far as they rise, drops leave of the rate what rises may use.
+    drops = min(_heavy.beyond(half, *drop) * _heavy.COMMON * MONTH / cadence, false_per_month / 2)
+    must = _heavy.demand(threshold(cadence, len(lengths), false_per_month - drops), *rise)
     taken = np.zeros(len(y), np.bool_)
-    found: list[Stretch] = []
-    asked, tail = limit, float("nan")
-    for side, sign, z, length in ((0, 1, up, up_len), (1, -1, down, down_len)):
-        bursts = _scan.pick(z, length, r, w, taken.copy(), _heavy.BURST, float(sign), len(y))
-        seen = _heavy.histogram(bursts[:, 2], steep)
-        noisy = steep, _heavy.weigh(singles[side], seen), _heavy.often(len(bursts), buckets)
-        must = _heavy.demand(limit, *noisy)
-        called = [Stretch(int(a), int(b), sign, float(s)) for a, b, s in bursts if s >= must]
-        for stretch in called:
-            taken[stretch.onset : stretch.end + 1] = True
-        found += called
-        if sign > 0:
-            asked = must
-            if singles[side].sum() + seen.sum() >= SEEN:
-                tail = max((_heavy.demand(FAR, *noisy) - 2.0) / (FAR - 2.0), 1.0)
-    return found, asked, tail
+    found = [
+        Stretch(int(a), int(b), sign, float(z))
+        for sign, least in ((1, must), (-1, _heavy.demand(half, *drop)))
+        for a, b, z in over(least, sign, taken)
+    ]
+    enough = singles[0].sum() >= SEEN
+    tail = max((_heavy.demand(FAR, *rise) - 2.0) / (FAR - 2.0), 1.0) if enough else float("nan")
+    return found, must, tail

@@ -22,6 +22,7 @@ from numba import njit
 
 SINGLE = 1.2815515655446004  # one window in ten scores more
 BURST = 2.0
+COMMON = 0.5 * math.erfc(BURST / math.sqrt(2.0))  # bursts a bucket of white noise
 EDGES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, np.inf])
 SIGMA = np.array([0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0])
 XI = np.array([0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0])
@@ -110,6 +111,18 @@ def weigh(singles, bursts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def beyond(z, steep, weight, often):  # type: ignore[no-untyped-def]
+    """How often bursts of this series pass z, over how often white noise passes ``BURST``."""
+    e = max(rarity(z, steep), 0.0)
+    out = 0.0
+    for i in range(weight.shape[0]):
+        out += weight[i, 0] * math.exp(-e / SIGMA[i])
+        for j in range(1, weight.shape[1]):
+            out += weight[i, j] * (1.0 + XI[j] * e / SIGMA[i]) ** (-1.0 / XI[j])
+    return max(often * out, 1e-300)
+
+
+@njit(cache=True)
 def fair(z, steep, weight, often):  # type: ignore[no-untyped-def]
     """The score that white noise passes as often as this series' noise passes z; never more than z.
 
@@ -117,14 +130,8 @@ def fair(z, steep, weight, often):  # type: ignore[no-untyped-def]
     """
     if z <= BURST:
         return z
-    e = rarity(z, steep)
-    beyond = 0.0
-    for i in range(weight.shape[0]):
-        beyond += weight[i, 0] * math.exp(-e / SIGMA[i])
-        for j in range(1, weight.shape[1]):
-            beyond += weight[i, j] * (1.0 + XI[j] * e / SIGMA[i]) ** (-1.0 / XI[j])
-    goal = -math.log(max(often * beyond, 1e-300))
-    if goal >= e:
+    goal = -math.log(beyond(z, steep, weight, often))
+    if goal >= rarity(z, steep):
         return z
     low, high = 0.0, z
     for _ in range(40):
@@ -139,7 +146,7 @@ def fair(z, steep, weight, often):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def often(count, buckets):  # type: ignore[no-untyped-def]
     """Bursts seen over bursts expected in so many buckets, pulled towards 1."""
-    return (count + WORTH) / (buckets * math.exp(log_tail(BURST)) + WORTH)
+    return (count + WORTH) / (buckets * COMMON + WORTH)
 
 
 @njit(cache=True)
