@@ -34,7 +34,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.models import _live, armed, baseline, drop
-from analysis.models.grid import DAY, HOUR, Grid, clock, known_at, lay, threshold, to_times
+from analysis.models.grid import DAY, HOUR, Grid, clock, known_at, lay, steepness, threshold, to_times
 from analysis.models.result import Result, Verdict
 
 VERSION = "live 1.1"
@@ -96,8 +96,9 @@ def score(
     fast, slow = max(FAST / grid.cadence, 30.0), max(SLOW / grid.cadence, 100.0)
     lengths = _lengths(grid.cadence)
     beat = (index, (index + 1) % slots, part, slots)
+    steep = steepness(len(lengths))
     width = grid.width * drop.rhythm(grid, zone) if week else grid.width
-    expected, signed = _live.run(y, known, width, *beat, lengths, fast, slow, phi, HEAD)
+    expected, signed = _live.run(y, known, width, *beat, lengths, fast, slow, phi, HEAD, steep)
     fair, bar = np.abs(signed), limit(grid.cadence, false_per_month)
     memory = max(int(QUIET / grid.cadence), 1)
     fresh, held, alarm = _live.announce(fair, known, memory, max(LINGER / grid.cadence, 1.0), bar)
