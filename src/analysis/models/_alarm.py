@@ -1,4 +1,4 @@
-"""How an alarm is raised: windows of many lengths, a limit with a meaning, and three rounds of learning."""
+"""How an alarm is raised: windows of many lengths, a limit that noise sets, three rounds of learning."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, lis
     base: Baseline | None = None
     for cut in (2.5, 4.0, 6.0):
         base = baseline.learn(grid, beat, mask, cut, base)
-        found, height, tail = alarms(y, known.astype(float), base, mask, lengths, grid.cadence, false_per_month)
+        found, height, tail = alarms(
+            y, known.astype(float), base, mask, lengths, grid.cadence, false_per_month
+        )
         # What is called is a matter of taste; were ordinary days left out, the rest would look too calm.
         mask = _learnable([s for s in found if s.score >= sure], beat, known, grid)
     assert base is not None
@@ -116,7 +118,7 @@ def alarms(
 ) -> tuple[list[Stretch], float, float]:  # fmt: skip
     """Stretches whose like this series' own noise brings as often as is allowed, rises and drops together.
 
-    Also what a rise's score must reach for that, and how much heavier the tail of rises is than white noise's.
+    Also what a rise's score must reach for that, and how much longer its tail is than white noise's.
     """
     # A bucket the fit has seen is nearer to it than its noise; only one it has not seen adds the fit's error.
     unseen = np.where(learnt > 0, 0.0, base.rel)
@@ -135,12 +137,13 @@ def alarms(
 
     def noisy(sign: int, single: np.ndarray) -> tuple[float, np.ndarray, float]:
         seen = _heavy.histogram(over(_heavy.BURST, sign, np.zeros(len(y), np.bool_))[:, 2], steep)
-        return steep, _heavy.weigh(single, seen), _heavy.often(seen.sum(), w.sum())
+        return steep, _heavy.weigh(single, seen), _heavy.often(seen.sum(), w.sum(), steep, 1.0)
 
     rise, drop = noisy(1, singles[0]), noisy(-1, singles[1])
     half = threshold(cadence, len(lengths), false_per_month / 2)
     # Where counts cannot fall as far as they rise, drops leave of the rate what rises may use.
-    drops = min(_heavy.beyond(half, *drop) * _heavy.COMMON * MONTH / cadence, false_per_month / 2)
+    burst = np.exp(_heavy.log_rate(_heavy.BURST, steep)) * MONTH / cadence
+    drops = min(_heavy.beyond(half, *drop) * burst, false_per_month / 2)
     must = _heavy.demand(threshold(cadence, len(lengths), false_per_month - drops), *rise)
     taken = np.zeros(len(y), np.bool_)
     found = [

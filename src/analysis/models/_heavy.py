@@ -1,16 +1,16 @@
 """How far ordinary noise reaches: the tail of a series' own scores, learnt from its own past.
 
-A score far out is rare under the noise model; how rare is said by E = log(rate of score u / rate of this
-score), which is exponential with mean 1 where the model is right. Where it is not, what exceeds a limit
-follows, nearly always, a generalized Pareto distribution (Pickands, Ann. Stat. 3, 1975; Davison & Smith,
-J. R. Stat. Soc. B 52, 1990): P(E > e) = (1 + xi e / sigma)^(-1 / xi). Two counts by bins of E are all that is
-kept. ``single`` (non-overlapping windows whose score is among the highest tenth, neighbours counted once) are
-many, so they show the shape xi; ``burst`` (clusters of the alarm's own scores above 2) are what the promise is
-about, and have their own sigma and their own rate. One in a hundred of either may be a spike that reaches
-anywhere: so a few spikes do not pass for a tail, and a tail does not pass for spikes.
+How rare a score z is under the noise model is said by E = log(rate of the limit u / rate of z), which is
+exponential with mean 1 where the model is right. Where it is not, what exceeds a high limit follows, nearly
+always, a generalized Pareto distribution (Pickands, Ann. Stat. 3, 1975; Davison & Smith, J. R. Stat. Soc. B
+52, 1990): P(E > e) = (1 + xi e / sigma)^(-1 / xi); xi 0 is the exponential, a Pareto noise of index a has
+xi = 1 / a. Two counts by bins of E are all that is kept of the past. *Singles*, windows side by side whose
+score is among the highest tenth (neighbours count once), are many and show the shape xi. *Bursts*, clusters
+of the alarm's own scores above 2, are what the promise is about, and have their own sigma and rate. One in a
+hundred of either is taken for a spike that reaches anywhere, so a few spikes do not pass for a tail.
 
-sigma and xi are averaged over, not plugged in: with few bursts seen the prior speaks (half of it for a tail as
-light as the model's, half for xi of .1 to 1), and what is not known makes the answer careful.
+sigma and xi are averaged over, not plugged in. With few seen the prior speaks: half of it for a tail as light
+as the model's, half for xi of .1 to 1; what is not known makes the answer careful.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from numba import njit
 
 SINGLE = 1.2815515655446004  # one window in ten scores more
 BURST = 2.0
-COMMON = 0.5 * math.erfc(BURST / math.sqrt(2.0))  # bursts a bucket of white noise
 EDGES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, np.inf])
 SIGMA = np.array([0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0])
 XI = np.array([0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0])
@@ -61,9 +60,15 @@ def log_tail(z):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def log_rate(z, steep):  # type: ignore[no-untyped-def]
+    """Log of the clusters above z that white noise brings a bucket, as ``grid.threshold`` says."""
+    return log_tail(z) + math.log1p(steep * max(z - 2.0, 0.0))
+
+
+@njit(cache=True)
 def rarity(z, steep):  # type: ignore[no-untyped-def]
-    """E of a burst: how much rarer than one above 2 (``grid.threshold`` has the rate and its ``steep``)."""
-    return log_tail(BURST) - log_tail(z) - math.log1p(steep * max(z - BURST, 0.0))
+    """E of a burst: how much rarer than one above ``BURST``."""
+    return log_rate(BURST, steep) - log_rate(z, steep)
 
 
 @njit(cache=True)
@@ -144,9 +149,9 @@ def fair(z, steep, weight, often):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def often(count, buckets):  # type: ignore[no-untyped-def]
-    """Bursts seen over bursts expected in so many buckets, pulled towards 1."""
-    return (count + WORTH) / (buckets * COMMON + WORTH)
+def often(count, buckets, steep, first):  # type: ignore[no-untyped-def]
+    """Bursts seen over bursts expected in so many buckets, pulled towards what is supposed at first."""
+    return (count + first * WORTH) / (buckets * math.exp(log_rate(BURST, steep)) + WORTH)
 
 
 @njit(cache=True)

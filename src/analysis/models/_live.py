@@ -10,6 +10,9 @@ from numba import njit
 from analysis.models._heavy import BURST, EDGES, PRIOR, SINGLE, fair, often, place, rarity, single, weigh
 from analysis.models._scan import tail
 
+# Scores of a baseline still being learnt pass any limit more often, and young series vary most.
+YOUNG = 2.0
+
 
 @njit(cache=True)
 def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm, steep):  # type: ignore[no-untyped-def]
@@ -96,7 +99,7 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
             if reach > BURST and stale[side]:
                 weight[side], stale[side] = weigh(singles[side], bursts[side]), 0.0
             if reach > BURST:
-                reach = fair(reach, steep, weight[side], often(bursts[side].sum(), rows - warm))
+                reach = fair(reach, steep, weight[side], often(bursts[side].sum(), rows - warm, steep, YOUNG))
             calm[i] = math.copysign(reach, best)
             for q in range(2):
                 here = best if q == 0 else -best
