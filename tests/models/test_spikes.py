@@ -33,7 +33,7 @@ def test_a_long_tail_brings_at_most_the_false_spikes_that_were_asked(kind, size,
     false = sum(
         len(spikes.find(tailed(kind, s, size, every), false_per_month=1.0).table) for s in range(count)
     )
-    # lognormal noise may exceed it by a third; 60 or 80 expected lie below 104 but for one time in two hundred
+    # lognormal noise may exceed it by a third; 80 expected lie below 104 but for one time in two hundred
     assert false <= 104 if kind == "lognormal" else false <= 80
 
 
