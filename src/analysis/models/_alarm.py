@@ -30,10 +30,10 @@ def detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, lis
     y = np.where(known, grid.y, 0.0)
     mask = _ordinary_days(grid, beat)
     base: Baseline | None = None
-    for cut in (2.5, 4.0, 6.0):
+    for first, cut in ((True, 2.5), (False, 4.0), (False, 6.0)):
         base = baseline.learn(grid, beat, mask, cut, base)
         found, height, tail = alarms(
-            y, known.astype(float), base, mask, lengths, grid.cadence, false_per_month
+            y, known.astype(float), base, mask, lengths, grid.cadence, false_per_month, first
         )
         # What is called is a matter of taste; were ordinary days left out, the rest would look too calm.
         mask = _learnable([s for s in found if s.score >= sure], beat, known, grid)
@@ -114,10 +114,11 @@ def _merge(found: list[Stretch], gap: np.ndarray) -> list[Stretch]:
 
 def alarms(
     y: np.ndarray, w: np.ndarray, base: Baseline, learnt: np.ndarray, lengths: np.ndarray, cadence: int,
-    false_per_month: float,
+    false_per_month: float, first: bool = False,
 ) -> tuple[list[Stretch], float, float]:  # fmt: skip
     """Stretches whose like this series' own noise brings as often as is allowed, rises and drops together.
 
+    In the ``first`` round the noise may hold the spikes themselves: there, as often as white noise brings it.
     Also what a rise's score must reach for that, and how much longer its tail is than white noise's.
     """
     # A bucket the fit has seen is nearer to it than its noise; only one it has not seen adds the fit's error.
@@ -135,22 +136,26 @@ def alarms(
         out: np.ndarray = _scan.pick(*side, r, w, taken, least, float(sign), len(y))
         return out
 
-    def noisy(sign: int, single: np.ndarray) -> tuple[float, np.ndarray, float]:
-        seen = _heavy.histogram(over(_heavy.BURST, sign, np.zeros(len(y), np.bool_))[:, 2], steep)
-        return steep, _heavy.weigh(single, seen), _heavy.often(seen.sum(), w.sum(), steep, 1.0)
+    def noisy(sign: int) -> tuple[float, np.ndarray, float]:
+        bursts = over(_heavy.BURST, sign, np.zeros(len(y), np.bool_))[:, 2]
+        weight = _heavy.weigh(singles[0 if sign > 0 else 1], _heavy.histogram(bursts, steep))
+        return steep, weight, _heavy.often(float(len(bursts)), w.sum(), steep, 1.0)
 
-    rise, drop = noisy(1, singles[0]), noisy(-1, singles[1])
-    half = threshold(cadence, len(lengths), false_per_month / 2)
-    # Where counts cannot fall as far as they rise, drops leave of the rate what rises may use.
-    burst = np.exp(_heavy.log_rate(_heavy.BURST, steep)) * MONTH / cadence
-    drops = min(_heavy.beyond(half, *drop) * burst, false_per_month / 2)
-    must = _heavy.demand(threshold(cadence, len(lengths), false_per_month - drops), *rise)
+    rises = falls = threshold(cadence, len(lengths), false_per_month / 2)
+    tail = float("nan")
+    if not first:
+        rise, drop = noisy(1), noisy(-1)
+        # Where counts cannot fall as far as they rise, drops leave of the rate what rises may use.
+        bursts = np.exp(_heavy.log_rate(_heavy.BURST, steep)) * MONTH / cadence
+        drops = min(_heavy.beyond(falls, *drop) * bursts, false_per_month / 2)
+        falls = _heavy.demand(falls, *drop)
+        rises = _heavy.demand(threshold(cadence, len(lengths), false_per_month - drops), *rise)
+        if singles[0].sum() >= SEEN:
+            tail = max((_heavy.demand(FAR, *rise) - 2.0) / (FAR - 2.0), 1.0)
     taken = np.zeros(len(y), np.bool_)
     found = [
         Stretch(int(a), int(b), sign, float(z))
-        for sign, least in ((1, must), (-1, _heavy.demand(half, *drop)))
+        for sign, least in ((1, rises), (-1, falls))
         for a, b, z in over(least, sign, taken)
     ]
-    enough = singles[0].sum() >= SEEN
-    tail = max((_heavy.demand(FAR, *rise) - 2.0) / (FAR - 2.0), 1.0) if enough else float("nan")
-    return found, must, tail
+    return found, rises, tail
