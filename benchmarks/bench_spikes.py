@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.models import baseline, shape, spikes
+from analysis.models import baseline, live, shape, spikes
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "docs" / "figures"
@@ -56,6 +56,41 @@ def nothing(
         hole = int(rng.integers(0, size - 48))
         y[hole : hole + 48] = np.nan
     return pd.DataFrame({"start": t, "value": y}), mu, spread
+
+
+TAILS = {
+    "Pareto 1.5": 1.5, "Pareto 2": 2.0, "Pareto 3": 3.0, "Pareto 5": 5.0,
+    "lognormal 0.7": -0.7, "lognormal 1": -1.0, "lognormal 1.5": -1.5,
+}  # fmt: skip
+PASTS = {"28 days of hours": (672, "h"), "90 days of hours": (2160, "h"), "90 days": (90, "D"),
+         "365 days": (365, "D")}  # fmt: skip
+
+
+def tailed(kind: str, seed: int, size: int, every: str) -> pd.DataFrame:
+    """A series in which nothing happens, twenty a bucket times Pareto or lognormal noise of mean 1."""
+    rng, how = np.random.default_rng([seed, 3, list(TAILS).index(kind)]), TAILS[kind]
+    noise = rng.pareto(how, size) * (how - 1) if how > 0 else rng.lognormal(-how * how / 2, -how, size)
+    return pd.DataFrame({"start": clock(size, every), "value": rng.poisson(20 * noise).astype(float)})
+
+
+def tails(count: int) -> list[str]:
+    """False spikes and alerts a series and month under tails of many weights, for young and old series."""
+    head = [f"{what}, {asked:g}" for what in ("spikes", "alerts") for asked in (1.0, 0.1)]
+    out = [f"| noise | past | {' | '.join(head)} |", "|---|---|---|---|---|---|"]
+    for kind in TAILS:
+        for past, (size, every) in PASTS.items():
+            months = size * pd.Timedelta(1, every) / pd.Timedelta(days=30)
+            heard = months * (1 - live.HEAD / size)
+            told = np.zeros((2, 2))
+            for seed in range(count):
+                series = tailed(kind, seed, size, every)
+                for j, asked in enumerate((1.0, 0.1)):
+                    told[0, j] += len(spikes.find(series, false_per_month=asked).table) / months
+                    told[1, j] += len(live.find(series, false_per_month=asked).table) / heard
+            shown = " | ".join(f"{rate:.2f}" for rate in (told / count).ravel())
+            out.append(f"| {kind} | {past} | {shown} |")
+            print(out[-1], flush=True)
+    return out
 
 
 def many(kind: str, count: int) -> Iterator[tuple[int, pd.DataFrame]]:
@@ -345,11 +380,19 @@ def main() -> None:
     cost = speed()
     lines, told = truth(each)
     quiet = silence(count)
+    heavy = tails(max(count // 10, 10))
     note = "90 days of hourly counts a series; deterministic seeds; two cores shared with other work."
     write(
         "spikes",
         f"Spikes, measured {day}",
         [note, "", "False spikes per series in 30 days:", "", *quiet, ""]
+        + [
+            f"Tails of many weights, nothing planted, {max(count // 10, 10)} series each (1 and 0.1 asked; "
+            "alerts abstain over their first 64 buckets):",
+            "",
+            *heavy,
+            "",
+        ]
         + ["Planted truth (0.1 false a month):", "", *lines, "", "Cost:", "", *cost],
     )
     write("decay", f"Half-lives of planted fades, measured {day}", [note, "", *told])

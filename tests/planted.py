@@ -43,3 +43,13 @@ def spiked(
     series["value"] += extra
     seen = extra[~series["value"].isna().to_numpy()].sum()
     return series, {"onset": onset, "excess": float(seen), "half_life": tau * np.log(2)}
+
+
+TAILS = {"pareto 1.5": 1.5, "pareto 2.5": 2.5, "pareto 5": 5.0, "lognormal": 0.0}
+
+
+def tailed(kind: str, seed: int, size: int = 2160, every: str = "h") -> pd.DataFrame:
+    """A series in which nothing happens, twenty a bucket times noise with a long tail."""
+    rng, index = np.random.default_rng([seed, list(TAILS).index(kind), 5]), TAILS[kind]
+    noise = rng.pareto(index, size) * (index - 1) if index else rng.lognormal(-0.5, 1.0, size)
+    return pd.DataFrame({"start": clock(size, every), "value": rng.poisson(20 * noise).astype(float)})

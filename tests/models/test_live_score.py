@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from planted import NOTHING, clock, nothing, spiked
+from planted import NOTHING, TAILS, clock, nothing, spiked, tailed
 
 from analysis.models import live, spikes
 
@@ -99,3 +99,9 @@ def test_a_drop_is_no_rise_and_a_short_series_is_inconclusive():
 def test_ordinary_noise_is_told_at_most_as_often_as_asked(kind):
     told = sum(len(live.find(nothing(kind, seed)[0], false_per_month=1.0).table) for seed in range(20))
     assert told <= 78  # 60 months at one a month, but for one time in a hundred
+
+
+@pytest.mark.parametrize("kind", TAILS)
+def test_long_tails_are_told_at_most_as_often_as_asked(kind):
+    told = sum(len(live.find(tailed(kind, seed), false_per_month=1.0).table) for seed in range(20))
+    assert told <= 78  # as above

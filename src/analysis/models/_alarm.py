@@ -1,13 +1,17 @@
-"""How an alarm is raised: windows of many lengths, a limit with a meaning, and three rounds of learning."""
+"""How an alarm is raised: windows of many lengths, a limit that noise sets, three rounds of learning."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from analysis.checks.evidence import Stretch
-from analysis.models import _scan, baseline
+from analysis.models import _heavy, _scan, baseline
 from analysis.models.baseline import Baseline, Rhythm
-from analysis.models.grid import DAY, Grid, threshold
+from analysis.models.grid import DAY, MONTH, Grid, steepness, threshold
+
+FAR = 4.0  # the score at which the tail is compared with white noise's
+SEEN = 12  # single windows above their limit, to say how heavy a tail is
+SELDOM = 1000  # buckets in which noise brings one stretch that is left out of the learning
 
 
 def windows(grid: Grid) -> np.ndarray:
@@ -21,15 +25,18 @@ def detect(grid: Grid, zone: str, false_per_month: float) -> tuple[Baseline, lis
     """Baseline and alarms in three rounds, each learning from what the last one left in."""
     beat = baseline.rhythm(grid, zone)
     lengths = windows(grid)
-    limit = threshold(grid.cadence, len(lengths), false_per_month / 2)
+    sure = threshold(grid.cadence, len(lengths), MONTH / grid.cadence / SELDOM / 2)
     known = grid.known
     y = np.where(known, grid.y, 0.0)
     mask = _ordinary_days(grid, beat)
     base: Baseline | None = None
-    for cut in (2.5, 4.0, 6.0):
+    for first, cut in ((True, 2.5), (False, 4.0), (False, 6.0)):
         base = baseline.learn(grid, beat, mask, cut, base)
-        found, height, tail = alarms(y, known.astype(float), base, mask, lengths, limit)
-        mask = _learnable(found, beat, known, grid)
+        found, height, tail = alarms(
+            y, known.astype(float), base, mask, lengths, grid.cadence, false_per_month, first
+        )
+        # What is called is a matter of taste; were ordinary days left out, the rest would look too calm.
+        mask = _learnable([s for s in found if s.score >= sure], beat, known, grid)
     assert base is not None
     return base, _merge(sorted(found), y - base.mu), height, tail
 
@@ -45,8 +52,9 @@ def _ordinary_days(grid: Grid, beat: Rhythm) -> np.ndarray:
         return mask
     known = grid.known
     date = (grid.t - grid.t[0]) // DAY
-    came = np.bincount(date[known], grid.y[known])
-    seen = np.bincount(date[known], grid.width[known], minlength=len(came))
+    days = int(date[-1]) + 1  # the last ones may be unknown
+    came = np.bincount(date[known], grid.y[known], minlength=days)
+    seen = np.bincount(date[known], grid.width[known], minlength=days)
     weekday = np.zeros(len(came), np.int64)
     weekday[date] = beat.day
     rate = np.divide(came, seen, out=np.full(len(came), np.nan), where=seen > 0)
@@ -104,33 +112,50 @@ def _merge(found: list[Stretch], gap: np.ndarray) -> list[Stretch]:
     return out
 
 
-def heaviness(peaks: np.ndarray) -> float:
-    """How much longer the tail of ordinary scores is than noise of the fitted kind would make it.
-
-    Of the clusters of scores above 2, half should stay below 2.32. The median does not see the few
-    that are spikes, so a tail heavier than the negative binomial's raises the limit, and spikes do not.
-    """
-    if len(peaks) < 12:
-        return float("nan")
-    return max(float(np.median(peaks) - 2.0) / 0.32 / (1.0 + 1.3 / np.sqrt(len(peaks))), 1.0)
-
-
 def alarms(
-    y: np.ndarray, w: np.ndarray, base: Baseline, learnt: np.ndarray, lengths: np.ndarray, limit: float
-) -> tuple[list[Stretch], float, float]:
-    """Stretches whose score passes the limit, the limit as raised for heavy noise, and by how much."""
+    y: np.ndarray, w: np.ndarray, base: Baseline, learnt: np.ndarray, lengths: np.ndarray, cadence: int,
+    false_per_month: float, first: bool = False,
+) -> tuple[list[Stretch], float, float]:  # fmt: skip
+    """Stretches whose like this series' own noise brings as often as is allowed, rises and drops together.
+
+    In the ``first`` round the noise may hold the spikes themselves: there, as often as white noise brings it.
+    Also what a rise's score must reach for that, and how much longer its tail is than white noise's.
+    """
     # A bucket the fit has seen is nearer to it than its noise; only one it has not seen adds the fit's error.
     unseen = np.where(learnt > 0, 0.0, base.rel)
     usual = np.median(base.mu[w > 0]) / base.phi
     fit_for = lengths[usual * lengths >= 5.0]
-    refer = int(fit_for[0]) if len(fit_for) else 0
+    refer = int(fit_for[0]) if len(fit_for) else int(lengths[-1])
     noise = (base.phi, base.alpha, base.c, base.rho)
-    up, up_len, down, down_len, peaks = _scan.scan(y, w, base.mu, unseen, *noise, lengths, refer)
-    tail = heaviness(peaks)
-    limit = 2.0 + (limit - 2.0) * (tail if tail > 1.0 else 1.0)
+    up, up_len, down, down_len, singles = _scan.scan(y, w, base.mu, unseen, *noise, lengths, refer)
     r = np.where(w > 0, (y - base.mu) / np.sqrt(base.variance), 0.0)
+    steep = steepness(len(lengths))
+
+    def over(least: float, sign: int, taken: np.ndarray) -> np.ndarray:
+        side = (up, up_len) if sign > 0 else (down, down_len)
+        out: np.ndarray = _scan.pick(*side, r, w, taken, least, float(sign), len(y))
+        return out
+
+    def noisy(sign: int) -> tuple[float, np.ndarray, float]:
+        bursts = over(_heavy.BURST, sign, np.zeros(len(y), np.bool_))[:, 2]
+        weight = _heavy.weigh(singles[0 if sign > 0 else 1], _heavy.histogram(bursts, steep))
+        return steep, weight, _heavy.often(float(len(bursts)), w.sum(), steep, 1.0)
+
+    rises = falls = threshold(cadence, len(lengths), false_per_month / 2)
+    tail = float("nan")
+    if not first:
+        rise, drop = noisy(1), noisy(-1)
+        # Where counts cannot fall as far as they rise, drops leave of the rate what rises may use.
+        bursts = np.exp(_heavy.log_rate(_heavy.BURST, steep)) * MONTH / cadence
+        drops = min(_heavy.beyond(falls, *drop) * bursts, false_per_month / 2)
+        falls = _heavy.demand(falls, *drop)
+        rises = _heavy.demand(threshold(cadence, len(lengths), false_per_month - drops), *rise)
+        if singles[0].sum() >= SEEN:
+            tail = max((_heavy.demand(FAR, *rise) - 2.0) / (FAR - 2.0), 1.0)
     taken = np.zeros(len(y), np.bool_)
-    rises = _scan.pick(up, up_len, r, w, taken, limit, 1.0, 1000)
-    drops = _scan.pick(down, down_len, r, w, taken, limit, -1.0, 1000)
-    found = [Stretch(int(a), int(b), 1, float(z)) for a, b, z in rises]
-    return found + [Stretch(int(a), int(b), -1, float(z)) for a, b, z in drops], limit, tail
+    found = [
+        Stretch(int(a), int(b), sign, float(z))
+        for sign, least in ((1, rises), (-1, falls))
+        for a, b, z in over(least, sign, taken)
+    ]
+    return found, rises, tail

@@ -7,15 +7,20 @@ import math
 import numpy as np
 from numba import njit
 
+from analysis.models._heavy import BURST, EDGES, PRIOR, SINGLE, fair, often, place, rarity, single, weigh
 from analysis.models._scan import tail
+
+# Scores of a baseline still being learnt pass any limit more often, and young series vary most.
+YOUNG = 2.0
 
 
 @njit(cache=True)
-def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm):  # type: ignore[no-untyped-def]
+def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm, steep):  # type: ignore[no-untyped-def]
     """Expected count and calibrated surprise (normal deviates, below 0 for drops) of every bucket.
 
     ``fast`` and ``slow`` are the memories of level and of season and noise, in buckets. Counts beyond
-    three deviations teach only as far as that, so a spike is not at once taken for the level.
+    three deviations teach only as far as that, so a spike is not at once taken for the level. How rare a
+    score is in this series is judged by all its past (``_heavy``), rises and drops apart.
     """
     n = len(y)
     keep_fast, keep_slow = 0.5 ** (1.0 / fast), 0.5 ** (1.0 / slow)
@@ -26,8 +31,10 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
     s, m, v = np.zeros(size), np.zeros(size), np.zeros(size)
     count = np.zeros(size)
     scatter, seen = np.zeros(size), np.zeros(size)
-    heavy, burst = 0.4 * 20.0, 20.0
-    expected, fair = np.full(n, np.nan), np.zeros(n)
+    singles, bursts = np.zeros((2, len(EDGES) - 1)), np.zeros((2, len(EDGES) - 1))
+    run, high, stale = np.zeros(2), np.zeros(2), np.ones(2)
+    weight = np.zeros((2, *PRIOR.shape))
+    expected, calm = np.full(n, np.nan), np.zeros(n)
     variance = np.zeros(n)
     used = np.zeros(n)
     rows = 0
@@ -48,7 +55,8 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
             variance[i] = var
         if known[i] and rows >= 3:
             used[i] = 1.0
-        best = 0.0
+        best, alone, apart = 0.0, 0.0, False
+        settled = False
         for k in range(size):
             j = i - lengths[k]
             if used[i] > 0:
@@ -66,7 +74,10 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
             rough = (s[k] - m[k]) / math.sqrt(v[k])
             usual = math.sqrt(max((scatter[k] + 30.0) / (seen[k] + 30.0), 1.0))
             total = v[k] * usual * usual
-            if rough * rough > 4.0 * usual * usual:
+            # the shortest window that holds enough to have a tail
+            mine = not settled and (m[k] >= 5.0 * phi or k == size - 1)
+            settled = settled or mine
+            if rough * rough > (0.8 if mine else 4.0) * usual * usual:
                 z = tail(
                     max(s[k], 0.0) / phi,
                     m[k] / phi,
@@ -74,21 +85,35 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
                 )
             else:
                 z = rough / usual
+            if mine and rows % lengths[k] == 0:
+                alone, apart = z, True
             if abs(z) > abs(best):
                 best = z
             scatter[k] = keep_slow * scatter[k] + min(rough * rough, 9.0 * usual * usual)
             seen[k] = keep_slow * seen[k] + 1.0
-        reach = abs(best)
-        typical = heavy / burst
-        calm = reach if reach < 2.0 else 2.0 + (reach - 2.0) * min(0.4 / typical, 1.0)
-        fair[i] = math.copysign(calm, best)
-        if rows < warm or not known[i]:
-            fair[i] = 0.0
         if not known[i]:
             continue
-        if reach > 2.0 and rows >= warm:
-            heavy = keep_slow * heavy + min(reach - 2.0, 4.0 * typical)
-            burst = keep_slow * burst + 1.0
+        if rows >= warm:
+            side = 0 if best > 0 else 1
+            reach = abs(best)
+            if reach > BURST and stale[side]:
+                weight[side], stale[side] = weigh(singles[side], bursts[side]), 0.0
+            if reach > BURST:
+                reach = fair(reach, steep, weight[side], often(bursts[side].sum(), rows - warm, steep, YOUNG))
+            calm[i] = math.copysign(reach, best)
+            for q in range(2):
+                here = best if q == 0 else -best
+                if here > BURST:
+                    high[q] = max(high[q], here)
+                elif high[q] > 0:  # a burst is over, and counts once
+                    bursts[q, place(rarity(high[q], steep))] += 1.0
+                    high[q], stale[q] = 0.0, 1.0
+                here = alone if q == 0 else -alone
+                if apart and here > SINGLE:
+                    run[q] = max(run[q], here)
+                elif apart and run[q] > 0:  # neighbours that score high are one
+                    singles[q, single(run[q])] += 1.0
+                    run[q], stale[q] = 0.0, 1.0
         value = y[i]
         if rows >= 3:
             sd = math.sqrt(variance[i])
@@ -108,7 +133,7 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
         up = keep_fast * up + value / season
         down = keep_fast * down + dur[i]
         rows += 1
-    return expected, fair
+    return expected, calm
 
 
 @njit(cache=True)

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numba import njit
 
+from analysis.models._heavy import EDGES, SINGLE, single
+
 
 @njit(cache=True)
 def tail(s, m, a):  # type: ignore[no-untyped-def]
@@ -41,11 +43,10 @@ def scan(y, w, mu, rel, phi, alpha, c, rho, lengths, refer):  # type: ignore[no-
 
     A window's count is compared with a negative binomial of the same mean and variance; the
     variance carries over-dispersion, the residuals' autocorrelation and the baseline's own error.
-    Also returned: the clusters of windows of ``refer`` buckets whose score is above 2, the best of each.
+    Also returned: how far neighbouring windows of ``refer`` buckets reach, up and down (``_heavy``).
     """
     n = len(y)
-    peaks = np.empty(n)
-    clusters, since = 0, n
+    singles, run = np.zeros((2, len(EDGES) - 1)), np.zeros(2)
     up, down = np.zeros(n), np.zeros(n)
     up_len, down_len = np.ones(n, np.int64), np.ones(n, np.int64)
     for which in range(len(lengths)):
@@ -78,26 +79,26 @@ def scan(y, w, mu, rel, phi, alpha, c, rho, lengths, refer):  # type: ignore[no-
             total = v * inflate + p * p
             gap = s - m
             rough = gap * gap / total
-            if rough < 2.0:
-                continue
-            z = tail(max(s, 0.0) / phi, m / phi, max(total / phi**2 - m / phi, 0.0) / (m / phi) ** 2)
-            if size == refer and z > 2.0:
-                if i - since > size and i > since:
-                    clusters += 1
-                    peaks[clusters - 1] = z
-                elif clusters == 0:
-                    clusters = 1
-                    peaks[0] = z
-                else:
-                    peaks[clusters - 1] = max(peaks[clusters - 1], z)
-                since = i
+            apart = size == refer and i % size == size - 1
+            if rough < (0.8 if apart else 2.0):
+                z = 0.0
+            else:
+                z = tail(max(s, 0.0) / phi, m / phi, max(total / phi**2 - m / phi, 0.0) / (m / phi) ** 2)
+            if apart:
+                for side in range(2):
+                    over = z if side == 0 else -z
+                    if over > SINGLE:
+                        run[side] = max(run[side], over)
+                    elif run[side] > 0:  # neighbours that score high are one
+                        singles[side, single(run[side])] += 1
+                        run[side] = 0.0
             if z > up[i]:
                 up[i] = z
                 up_len[i] = size
             if -z > down[i]:
                 down[i] = -z
                 down_len[i] = size
-    return up, up_len, down, down_len, peaks[:clusters]
+    return up, up_len, down, down_len, singles
 
 
 @njit(cache=True)

@@ -36,7 +36,7 @@ from analysis.models import _fit
 from analysis.models.grid import DAY, HOUR, Grid, clock, lay
 from analysis.models.result import Result
 
-VERSION = "baseline 1.0"
+VERSION = "baseline 1.1"
 LEAST = 8  # known buckets below which nothing is said
 WEEK = 7 * DAY
 COVERS = 0.90  # of low..high

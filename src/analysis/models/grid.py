@@ -193,6 +193,11 @@ def clock(t: np.ndarray, zone: str) -> tuple[np.ndarray, np.ndarray]:
     return rest / DAY, (days + MONDAY) % 7
 
 
+def steepness(count: int) -> float:
+    """How much faster clusters come than single buckets, per unit of z: s of ``threshold``."""
+    return 1.75 * float(1.0 - np.exp(-(count - 1) / 3.0))
+
+
 def threshold(cadence: int, count: int, false_per_month: float) -> float:
     """Score that ordinary noise passes this often, in one direction.
 
@@ -201,7 +206,7 @@ def threshold(cadence: int, count: int, false_per_month: float) -> float:
     million buckets of noise for 1 to 16 lengths, within a tenth from z = 2 to 4.5.
     """
     normal = NormalDist()
-    steep = 1.75 * (1.0 - np.exp(-(count - 1) / 3.0))
+    steep = steepness(count)
     rate = false_per_month * cadence / MONTH
     z = 2.0
     for _ in range(20):

@@ -5,15 +5,17 @@ what is going on?
 
 Formula. Expected = level x time of day, both remembered with a half-life (the level a week, the rhythm and
 the noise two weeks, at least 30 and 100 buckets). Window sums of up to a day are compared with a negative
-binomial as in ``spikes``, their variance enlarged by the scatter the same windows have shown so far; what
-reaches further than noise of that kind does is drawn in by how far this series' noise has reached before. A
-count teaches at most three deviations, so a spike is not at once taken for the level.
+binomial as in ``spikes``, their variance enlarged by the scatter the same windows have shown so far. What
+reaches further than noise of that kind is drawn in to the deviate that white noise passes as often as this
+series' noise, by all its past, passes it (a generalized Pareto tail, as in ``spikes``; a young series is
+taken for a restless one). A count teaches at most three deviations, so a spike is not at once the level.
 
 ``surprise`` is that calibrated deviate, rises and drops alike. An ``alarm`` is the first bucket above the
-limit of ``false_per_month`` after a day without one. ``score``, from 0 to 1, answers both kinds of judge
-with one number: a bucket that announces (its surprise is a new record of the last day by a step of a
-ladder, each rung 1.25 times the one below) stands above one half, every other one below it by the surprise
-remembered with a half-life of six hours, so the score is early once and stays up through what lasts.
+limit of ``false_per_month`` (half for rises, half for drops) after a day without one. ``score``, from 0 to 1,
+answers both kinds of judge with one number: a bucket that announces (its surprise is a new record of the last
+day by a step of a ladder, each rung 1.25 times the one below) stands above one half, every other one below it
+by the surprise remembered with a half-life of six hours, so the score is early once and stays up through what
+lasts.
 
 ``find`` tells each rise once: an episode opens where a surprise that is a rise passes the limit, is told
 when it has brought what is worth telling, and stays open until a day passed below three quarters of the
@@ -34,10 +36,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.models import _live, armed, baseline, drop
-from analysis.models.grid import DAY, HOUR, Grid, clock, known_at, lay, threshold, to_times
+from analysis.models.grid import DAY, HOUR, Grid, clock, known_at, lay, steepness, threshold, to_times
 from analysis.models.result import Result, Verdict
 
-VERSION = "live 1.1"
+VERSION = "live 1.2"
 FAST = 7 * DAY  # memory of the level (half-life)
 SLOW = 14 * DAY  # memory of rhythm and noise
 QUIET = DAY  # a spike is announced again only after this long
@@ -96,8 +98,9 @@ def score(
     fast, slow = max(FAST / grid.cadence, 30.0), max(SLOW / grid.cadence, 100.0)
     lengths = _lengths(grid.cadence)
     beat = (index, (index + 1) % slots, part, slots)
+    steep = steepness(len(lengths))
     width = grid.width * drop.rhythm(grid, zone) if week else grid.width
-    expected, signed = _live.run(y, known, width, *beat, lengths, fast, slow, phi, HEAD)
+    expected, signed = _live.run(y, known, width, *beat, lengths, fast, slow, phi, HEAD, steep)
     fair, bar = np.abs(signed), limit(grid.cadence, false_per_month)
     memory = max(int(QUIET / grid.cadence), 1)
     fresh, held, alarm = _live.announce(fair, known, memory, max(LINGER / grid.cadence, 1.0), bar)
@@ -183,8 +186,8 @@ def _cadence(series: pd.DataFrame, rows: pd.DataFrame) -> int:
 
 
 def limit(cadence: int, false_per_month: float) -> float:
-    """The surprise that ordinary noise reaches this often in 30 days; cadence in microseconds."""
-    return threshold(cadence, len(_lengths(cadence)), false_per_month)
+    """The surprise that noise reaches this often in 30 days, rises and drops together; cadence in us."""
+    return threshold(cadence, len(_lengths(cadence)), false_per_month / 2)
 
 
 def _lengths(cadence: int) -> np.ndarray:

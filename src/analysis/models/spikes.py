@@ -7,11 +7,14 @@ Formula. For every bucket t and window of L buckets (1, 2, 3, 4, 6, 8, 12, ... u
 of buckets) the count S of [t - L + 1, t] is compared with a negative binomial of mean M = sum of the
 baseline's expectations and variance V = (phi M + alpha sum mu^2) x I(L), where I(L) = 1 + 2 sum_k
 (1 - k / L) c rho^k carries the residuals' autocorrelation; the tail is Lugannani & Rice's saddlepoint
-value as a normal deviate z. The largest z over L is the bucket's score. An alarm is a score above the
-limit z* at which white noise, looked at through these windows, brings ``false_per_month`` clusters in 30
-days, rises and drops sharing the rate: that is the correction for looking many times. Where ordinary
-bursts reach further than the negative binomial's (median of the score clusters above 2), z* is raised by
-as much. Found stretches are taken out, the baseline is learnt again, and all is looked through again.
+value as a normal deviate z. The largest z over L is the bucket's score. An alarm is a score above a
+limit at which ordinary noise, looked at through these windows, brings ``false_per_month`` clusters in 30
+days, rises and drops sharing the rate (what drops cannot use is the rises'): that is the correction for
+looking many times. White noise sets the limit; where this series' own scores have a longer tail, a
+generalized Pareto distribution learnt from them (shape from its highest tenth of windows, scale and rate from
+its clusters above 2, averaged over what is not known of them) raises it. Found
+stretches that noise brings less than once in 1,000 buckets are taken out, the baseline is learnt again, and
+all is looked through again.
 
 Onset and end are change points of largest likelihood on either side (Page's walk with half the spike's
 own height, at most 1.5 and 0.5 deviations a bucket). The peak is the largest excess, or the first bucket
@@ -23,13 +26,17 @@ mean of a process that might have brought more or less.
 As of a moment, only buckets known then are used, so a replay gives what a live run gave; ``score`` is
 the same question answered bucket by bucket with the past alone.
 
-Assumes a baseline that holds outside the spikes, and noise no heavier than a stretched negative binomial.
+Assumes a baseline that holds outside the spikes, and ordinary days whose bursts, small and great, are of one
+kind. The rate is kept within noise on Pareto noise of any index, and exceeded by up to a third on lognormal
+noise, whose tail bends. Where such noise brings twelve deviations by itself once a month, a spike of twelve
+deviations is not found: nothing in the counts tells them apart.
 
 Abstains with fewer than 14 known buckets, when most of the series stands out, or when a check fails:
 what the check explains is set aside, and the verdict is inconclusive with its reason.
 
 Sources. Kulldorff, Commun. Stat. 26 (1997) and Naus, J. Am. Stat. Assoc. 60 (1965) for scan statistics;
-Lugannani & Rice, Adv. Appl. Prob. 12 (1980); Page, Biometrika 41 (1954); the interval of the excess as
+Lugannani & Rice, Adv. Appl. Prob. 12 (1980); Pickands, Ann. Stat. 3 (1975), and Davison & Smith, J. R.
+Stat. Soc. B 52 (1990), for the tail; Page, Biometrika 41 (1954); the interval of the excess as
 the counterfactual's in Brodersen et al., Ann. Appl. Stat. 9 (2015).
 """
 
@@ -54,7 +61,7 @@ from analysis.models.result import Result
 
 __all__ = ["find", "find_many", "score", "threshold"]
 
-VERSION = "spikes 1.0"
+VERSION = "spikes 1.1"
 FALSE_PER_MONTH = 0.1
 
 
