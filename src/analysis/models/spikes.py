@@ -27,9 +27,11 @@ As of a moment, only buckets known then are used, so a replay gives what a live 
 the same question answered bucket by bucket with the past alone.
 
 Assumes a baseline that holds outside the spikes, and ordinary days whose bursts, small and great, are of one
-kind. The rate is kept within noise on Pareto noise of any index, and exceeded by up to a third on lognormal
-noise, whose tail bends. Where such noise brings twelve deviations by itself once a month, a spike of twelve
-deviations is not found: nothing in the counts tells them apart.
+kind. One false alarm a month is then kept on Pareto noise of index 1.5 to 3, and exceeded by up to a third
+where the tail is only a little longer than the model's or bends (Pareto of index 5, lognormal); a rate of 0.1
+is a longer step beyond what was seen, and up to 0.2 were measured. A third of such series end inconclusive,
+with nothing clearly above their noise (``checks.dispersion``). Where noise brings twelve deviations by itself
+once a month, most spikes of twelve deviations are not found: nothing in the counts tells them apart.
 
 Abstains with fewer than 14 known buckets, when most of the series stands out, or when a check fails:
 what the check explains is set aside, and the verdict is inconclusive with its reason.
