@@ -106,7 +106,7 @@ def nothing(title: str, words: str, description: str) -> go.Figure:
         text="<br>".join(lines), showarrow=False, align="left",
         x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="top",
     )  # fmt: skip
-    figure = finish(figure, title, "", description, 90 + 18 * len(lines))
+    figure = finish(figure, title, "", description, 110 + 18 * len(lines))
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     return figure
