@@ -136,10 +136,11 @@ def alarms(
         out: np.ndarray = _scan.pick(*side, r, w, taken, least, float(sign), len(y))
         return out
 
-    def noisy(sign: int) -> tuple[float, np.ndarray, float]:
+    def noisy(sign: int) -> tuple[float, np.ndarray, float, float]:
         bursts = over(_heavy.BURST, sign, np.zeros(len(y), np.bool_))[:, 2]
         weight = _heavy.weigh(singles[0 if sign > 0 else 1], _heavy.histogram(bursts, steep))
-        return steep, weight, _heavy.often(float(len(bursts)), w.sum(), steep, 1.0)
+        seen = float(len(bursts))
+        return steep, weight, _heavy.often(seen, w.sum(), steep, 1.0), seen
 
     rises = falls = threshold(cadence, len(lengths), false_per_month / 2)
     tail = float("nan")

@@ -10,7 +10,9 @@ of the alarm's own scores above 2, are what the promise is about, and have their
 hundred of either is taken for a spike that reaches anywhere, so a few spikes do not pass for a tail.
 
 sigma and xi are averaged over, not plugged in. With few seen the prior speaks: half of it for a tail as light
-as the model's, half for xi of .1 to 1; what is not known makes the answer careful.
+as the model's, half for xi of .1 to 1; what is not known makes the answer careful. A tail is followed only as
+far as the bursts seen can show it, and taken to fall on as steeply as there: else a month's past would ask
+for any height before it believed in what comes once in ten years.
 """
 
 from __future__ import annotations
@@ -116,26 +118,32 @@ def weigh(singles, bursts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def beyond(z, steep, weight, often):  # type: ignore[no-untyped-def]
-    """How often bursts of this series pass z, over how often white noise passes ``BURST``."""
-    e = max(rarity(z, steep), 0.0)
+def beyond(z, steep, weight, often, seen):  # type: ignore[no-untyped-def]
+    """How often bursts of this series pass z, over how often white noise passes ``BURST``.
+
+    A tail is followed as far as ``seen`` bursts can show it, to one in so many (and ``WORTH`` more); from
+    there on it is taken to fall as steeply as it did there.
+    """
+    e, n = max(rarity(z, steep), 0.0), seen + WORTH
     out = 0.0
     for i in range(weight.shape[0]):
         out += weight[i, 0] * math.exp(-e / SIGMA[i])
         for j in range(1, weight.shape[1]):
-            out += weight[i, j] * (1.0 + XI[j] * e / SIGMA[i]) ** (-1.0 / XI[j])
+            edge = SIGMA[i] / XI[j] * (n ** XI[j] - 1.0)
+            tail = (1.0 + XI[j] * min(e, edge) / SIGMA[i]) ** (-1.0 / XI[j])
+            out += weight[i, j] * tail * math.exp(-max(e - edge, 0.0) / (SIGMA[i] + XI[j] * edge))
     return max(often * out, 1e-300)
 
 
 @njit(cache=True)
-def fair(z, steep, weight, often):  # type: ignore[no-untyped-def]
+def fair(z, steep, weight, often, seen):  # type: ignore[no-untyped-def]
     """The score that white noise passes as often as this series' noise passes z; never more than z.
 
-    ``often`` is the rate of bursts over the one expected.
+    ``often`` is the rate of the ``seen`` bursts over the one expected.
     """
     if z <= BURST:
         return z
-    goal = -math.log(beyond(z, steep, weight, often))
+    goal = -math.log(beyond(z, steep, weight, often, seen))
     if goal >= rarity(z, steep):
         return z
     low, high = 0.0, z
@@ -155,14 +163,14 @@ def often(count, buckets, steep, first):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def demand(limit, steep, weight, often):  # type: ignore[no-untyped-def]
+def demand(limit, steep, weight, often, seen):  # type: ignore[no-untyped-def]
     """The score that is as fair as ``limit``: what this series must show."""
     low, high = limit, max(limit, BURST)
-    while fair(high, steep, weight, often) < limit and high < 1e4:
+    while fair(high, steep, weight, often, seen) < limit and high < 1e4:
         low, high = high, 2.0 * high
     for _ in range(30):
         middle = 0.5 * (low + high)
-        if fair(middle, steep, weight, often) < limit:
+        if fair(middle, steep, weight, often, seen) < limit:
             low = middle
         else:
             high = middle

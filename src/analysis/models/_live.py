@@ -99,7 +99,9 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
             if reach > BURST and stale[side]:
                 weight[side], stale[side] = weigh(singles[side], bursts[side]), 0.0
             if reach > BURST:
-                reach = fair(reach, steep, weight[side], often(bursts[side].sum(), rows - warm, steep, YOUNG))
+                heard = bursts[side].sum()
+                rate = often(heard, rows - warm, steep, YOUNG)
+                reach = fair(reach, steep, weight[side], rate, heard)
             calm[i] = math.copysign(reach, best)
             for q in range(2):
                 here = best if q == 0 else -best
