@@ -3,9 +3,9 @@
 Question. Of all the series a report looks at, which had a spike in its period, and what did each add?
 
 Formula. ``spikes.find`` on each series by itself. Since many series are looked at, the rate of false
-spikes that is accepted in all is shared among them: of what is found, only what scores above the limit
-at which noise is that many times rarer is kept. Exposure is summed over where it came from for a
-content's total; an hour in which nothing is known stays unknown.
+spikes that is accepted in all is shared among them: each is asked for its part of that rate, by the tail of
+its own noise. Exposure is summed over where it came from for a content's total; an hour in which nothing is
+known stays unknown.
 
 Abstains for a series where ``spikes.find`` does; in all when there is no series.
 """
@@ -13,7 +13,6 @@ Abstains for a series where ``spikes.find`` does; in all when there is no series
 from __future__ import annotations
 
 from collections.abc import Mapping
-from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
@@ -24,7 +23,7 @@ from analysis.models.counters import EXPOSURE, latest
 from analysis.models.result import Result, Verdict
 from analysis.platforms.card import Card
 
-VERSION = "episodes 1.0"
+VERSION = "episodes 1.1"
 ALL = "all"
 """The platform of a content's total."""
 REST = "further sources"
@@ -130,14 +129,10 @@ def episodes(
     groups = series.groupby(["content_id", "platform"], sort=True)
     for (content, platform), part in groups:
         life = cards[platform].life if platform in cards else ()
-        found = spikes.find(part, life=life, false_per_month=false_per_month)
+        found = spikes.find(part, life=life, false_per_month=false_per_month / groups.ngroups)
         key = {"content_id": content, "platform": platform}
-        kept = found.table
-        if len(kept):
-            kept = kept[kept["score"] >= shared(float(found.extra["noise"]["limit"].iloc[0]), groups.ngroups)]
-        tables.append(kept.assign(**key))
-        said_of_it = "nothing" if found.verdict == "found" and kept.empty else found.verdict
-        verdicts.append(key | {"verdict": said_of_it, "reason": found.reason})
+        tables.append(found.table.assign(**key))
+        verdicts.append(key | {"verdict": found.verdict, "reason": found.reason})
         if "baseline" in found.extra:
             lines.append(found.extra["baseline"].assign(**key))
     parameters: dict[str, Any] = {"since": since, "until": until, "false_per_month": false_per_month}
@@ -160,12 +155,6 @@ def episodes(
     verdict: Verdict = "found" if len(table) else "nothing" if said else "inconclusive"
     reason = "" if said else judged["reason"].iloc[0] if len(judged) else "no visits were measured"
     return Result(table, verdict, reason, _summary(table, judged, reason), (), VERSION, parameters, extra)
-
-
-def shared(limit: float, series: int) -> float:
-    """The limit that noise passes so many times more rarely: one rate for all the series together."""
-    normal = NormalDist()
-    return -normal.inv_cdf(max(normal.cdf(-limit) / series, 1e-300))
 
 
 def ending(end: pd.Timestamp) -> str:
