@@ -176,6 +176,8 @@ def test_the_period_is_whole_days_of_utc():
     assert period("2021-06-01", "2021-07-01", None) == (at(0)[0], at(24 * 30)[0])
     assert period(None, None, pd.Timestamp("2021-06-30 12:00")) == (at(0)[0], at(24 * 30)[0])
     assert period(None, None, "2022-01-01", as_of="2021-06-30T12:00") == (at(0)[0], at(24 * 30)[0])
+    with pytest.raises(UserError, match="since=2030-01-01 comes after 2021-07-01"):
+        period("2030-01-01", None, "2021-06-30T12:00")
 
 
 def test_the_overview_names_contents_platforms_and_spikes():

@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.errors import UserError
 from analysis.models.lead import span
 from analysis.models.result import Result, Verdict
 from analysis.platforms.card import Card
@@ -105,7 +106,14 @@ def period(
         last = last.ceil("D")
     else:
         last = _utc(until)
-    return (last - pd.Timedelta(days=days) if since is None else _utc(since)), last
+    first = last - pd.Timedelta(days=days) if since is None else _utc(since)
+    if first > last:
+        told = "the data end there" if until is None else f"until={last:%Y-%m-%d}"
+        raise UserError(
+            f"since={first:%Y-%m-%d} comes after {last:%Y-%m-%d} ({told}); choose an earlier since, "
+            "or import newer data"
+        )
+    return first, last
 
 
 def _utc(moment: object) -> pd.Timestamp:
