@@ -27,11 +27,12 @@ As of a moment, only buckets known then are used, so a replay gives what a live 
 the same question answered bucket by bucket with the past alone.
 
 Assumes a baseline that holds outside the spikes, and ordinary days whose bursts, small and great, are of one
-kind. One false alarm a month is then kept on Pareto noise of index 1.5 to 3, and exceeded by up to a third
+kind. One false alarm a month is then kept on Pareto noise of index 1.5 to 3, and exceeded by up to two fifths
 where the tail is only a little longer than the model's or bends (Pareto of index 5, lognormal); a rate of 0.1
 is a longer step beyond what was seen, and up to 0.2 were measured. A third of such series end inconclusive,
-with nothing clearly above their noise (``checks.dispersion``). Where noise brings twelve deviations by itself
-once a month, most spikes of twelve deviations are not found: nothing in the counts tells them apart.
+with nothing clearly above their noise (``checks.dispersion``): with what is set aside there, Pareto noise of
+index 2.5 brought 1.3 a month. Where noise brings twelve deviations by itself once a month, most spikes of
+twelve deviations are not found: nothing in the counts tells them apart.
 
 Abstains with fewer than 14 known buckets, when most of the series stands out, or when a check fails:
 what the check explains is set aside, and the verdict is inconclusive with its reason.
