@@ -28,7 +28,7 @@ from analysis.models.trees import Trees
 from analysis.platforms import cards
 from analysis.store import Store
 
-FORMAT = 3
+FORMAT = 4
 FOLDER = "models"
 PAST = ("weights", "mean", "sd", "scores")
 
@@ -146,6 +146,8 @@ def _arrays(model: Model) -> dict[str, np.ndarray]:
         for level, trees in levels.items():
             said["heads"].append([horizon, level])
             out |= {f"head/{horizon}/{level}/{key}": array for key, array in trees.arrays().items()}
+    if model.over is not None:
+        out |= {f"over/{key}": array for key, array in model.over.arrays().items()}
     for horizon, pasts in model.pasts.items():
         for past in pasts:
             out |= {f"past/{len(said['pasts'])}/{name}": getattr(past, name) for name in PAST}
@@ -171,14 +173,18 @@ def _read(path: Path) -> Model | None:
         tables[name] = table
     heads: dict[str, dict[float, Trees]] = {}
     for horizon, level in said["heads"]:
-        place = f"head/{horizon}/{level}/"
-        parts = {key.removeprefix(place): value for key, value in arrays.items() if key.startswith(place)}
-        heads.setdefault(horizon, {})[level] = Trees.of(parts)
+        heads.setdefault(horizon, {})[level] = _trees(arrays, f"head/{horizon}/{level}/")
     pasts: dict[str, tuple[Past, ...]] = {}
     for k, (horizon, age, name) in enumerate(said["pasts"]):
         past = Past(age=age, name=name, **{part: arrays[f"past/{k}/{part}"] for part in PAST})
         pasts[horizon] = (*pasts.get(horizon, ()), past)
     return Model(
         said["platform"], said["metric"], tables["growth"], tables["pooled"], tuple(said["names"]), heads,
-        tables["margins"], pasts, said["trained"],
+        _trees(arrays, "over/") if "over/base" in arrays else None, tables["margins"], pasts, said["trained"],
     )  # fmt: skip
+
+
+def _trees(arrays: dict[str, np.ndarray], place: str) -> Trees:
+    return Trees.of(
+        {key.removeprefix(place): value for key, value in arrays.items() if key.startswith(place)}
+    )

@@ -30,3 +30,29 @@ def rising(items: int = 900, seed: int = 0, every_hours: float = 1.0) -> pd.Data
     )
     comments = frame.assign(metric="comments", value=np.round(np.repeat(tau, len(hours)) * 5))
     return pd.concat([frame, comments], ignore_index=True)
+
+
+def page(items: int = 700, seed: int = 0) -> pd.DataFrame:
+    """Items born every half hour that stand on one page, read half-hourly, until they leave it for good.
+
+    Each gains 20 to 200 points an hour. From its third look on it leaves with chance 0.15 a look, or, one
+    in four, is missing from one look and comes back at the next.
+    """
+    random = np.random.default_rng(seed)
+    speed = np.exp(random.uniform(np.log(20), np.log(200), items))
+    rows = []
+    for k in range(items):
+        look, missing = k + 1, False
+        while True:
+            if not missing:
+                rows.append(
+                    (f"i{k:05d}", look, round(speed[k] * (look - k) / 2 * np.exp(random.normal(0, 0.02))))
+                )
+            missing = look - k >= 3 and random.uniform() < 0.2 and not missing
+            if missing and random.uniform() < 0.75:
+                break
+            look += 1
+    frame = pd.DataFrame(rows, columns=["item_id", "look", "value"]).astype({"value": float})
+    frame["value"] = frame.groupby("item_id")["value"].cummax()
+    at = START + pd.to_timedelta(frame["look"] * 30, unit="min")
+    return frame.assign(metric="points", observed_at=at.astype("datetime64[us, UTC]")).drop(columns="look")

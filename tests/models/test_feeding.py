@@ -109,7 +109,7 @@ def test_no_act_from_after_the_moment_reaches_the_features():
 
 
 def followed(tracks: Tracks, platform: str = "bluesky") -> dict[str, Followed]:
-    return {platform: Followed("repost", tracks, tracks.items)}
+    return {platform: Followed("repost", tracks, tracks.items, platform.title())}
 
 
 def test_bursts_that_feed_themselves_are_told_from_those_that_end():

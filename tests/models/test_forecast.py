@@ -1,9 +1,11 @@
 """The learned forecast: better than the yardstick where there is something to learn, calibrated, no leaks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from made_items import START, rising
+from made_items import START, page, rising
 
 from analysis import train as training
 from analysis.charts import forecast as charts
@@ -87,10 +89,93 @@ def test_a_planted_leak_is_caught(readings, ranked):
 
 def test_a_model_trained_on_later_data_is_not_used_for_an_earlier_moment(readings, model):
     early = CUT - pd.Timedelta("100h")
-    followed = {"made": outlook.Followed("points", (t := from_readings(readings, "points", early)), t.items)}
+    followed = {
+        "made": outlook.Followed("points", (t := from_readings(readings, "points", early)), t.items, "Made")
+    }
     result = outlook.rising(followed, {"made": model}, early)
     assert result.verdict == "inconclusive"
     assert result.checks[0].passed is False
+
+
+@pytest.fixture(scope="module")
+def on_a_page():
+    """A page that items leave, a model of its past, and forecasts three hours after they were first seen."""
+    readings = page(1200)
+    until = START + pd.Timedelta("400h")
+    model = forecast.train(from_readings(readings, "points", until), "made", "points", seed=1)
+    full = from_readings(readings, "points")
+    item, when = growth.pairs(full, np.array([3 * 3600.0]))
+    over = full.over(item, when)
+    use = (full.first[item] >= until.timestamp()) & np.isfinite(over)
+    return model, full, item[use], when[use], over[use]
+
+
+def test_what_left_its_page_is_told_as_over_and_its_forecast_is_what_it_says_now(on_a_page):
+    model, full, item, when, over = on_a_page
+    told = forecast.predict(model, full, item, when, "final")
+    assert 0.2 < over.mean() < 0.8
+    assert abs(told["over"].mean() - over.mean()) < 0.06
+    assert told["over"][over == 1].median() > 0.9 > 0.3 > told["over"][over == 0].median()
+    likely = told["over"] > 0.95
+    assert likely.any()
+    pd.testing.assert_series_equal(
+        told["forecast"][likely], told["value"][likely], check_names=False, rtol=0.02
+    )
+    truth = full.truth(item, when, "final")
+    naive = forecast.predict(replace(model, over=None), full, item, when, "final")
+    ours, theirs = ((one["forecast"] - truth).abs().div(truth).median() for one in (told, naive))
+    assert ours < 0.5 * theirs
+    held, held_naive = (((truth >= one["q10"]) & (truth <= one["q90"])).mean() for one in (told, naive))
+    assert held > 0.74 > held_naive
+
+
+def test_at_an_age_no_growth_is_told_of_what_is_likelier_over(on_a_page):
+    model, full, item, when, _ = on_a_page
+    told = forecast.predict(model, full, item, when, "2x")
+    gone = (told["over"] > 0.5).to_numpy()
+    for name in ("q10", "forecast", "q90"):
+        np.testing.assert_array_equal(told[name][gone], told["value"][gone])
+    alone = forecast.predict(replace(model, over=None), full, item, when, "2x")
+    pd.testing.assert_frame_equal(told[~gone].drop(columns="over"), alone[~gone].drop(columns="over"))
+    assert (told["forecast"][~gone] > told["value"][~gone]).mean() > 0.9
+
+
+def test_the_outlook_says_how_likely_each_item_is_over(on_a_page):
+    model = on_a_page[0]
+    moment = START + pd.Timedelta("500h")
+    tracks = from_readings(page(1200), "points", moment)
+    result = outlook.rising(
+        {"made": outlook.Followed("points", tracks, tracks.items, "Made")}, {"made": model}, moment
+    )
+    chance = result.table[outlook.OVER].dropna().str.rstrip("%").astype(int)
+    assert chance.min() < 50 < chance.max()
+    assert f"{(chance > 50).sum()} of them are more likely over than not" in result.summary
+
+
+def test_which_moments_are_learned_from_is_known_at_the_moment():
+    readings = page(60)
+    full = from_readings(readings, "points")
+    item, when = growth.pairs(full, forecast.AGES)
+    for as_of in np.quantile(when, [0.3, 0.6, 0.9]):
+        moment = pd.Timestamp(as_of, unit="s", tz="UTC")
+        known = from_readings(readings, "points", moment)
+        then = growth.pairs(known, forecast.AGES)
+        whole = set(zip(full.items[item[when <= as_of]], when[when <= as_of], strict=True))
+        assert whole == set(zip(known.items[then[0]], then[1], strict=True))
+
+
+def test_trees_tell_a_chance_as_scikit_learn_does():
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(400, 6))
+    target = (rows[:, 0] + random.normal(size=400) > 0).astype(float)
+    ours = trees.grow(rows, target, None, 30, 15, 20, seed=3)
+    theirs = HistGradientBoostingClassifier(
+        max_iter=30, learning_rate=0.05, max_leaf_nodes=15, min_samples_leaf=20, l2_regularization=1.0,
+        max_features=0.2, early_stopping=False, random_state=3,
+    ).fit(rows, target)  # fmt: skip
+    np.testing.assert_allclose(ours.predict(rows), theirs.decision_function(rows), rtol=1e-12)
 
 
 def test_trees_predict_as_scikit_learn_does():
@@ -163,10 +248,13 @@ def test_little_history_rests_on_usual_growth_and_none_abstains(readings):
 def test_rising_items_are_forecast_and_nothing_is_said_where_nothing_rises(readings, model):
     moment = CUT + pd.Timedelta("100h")
     tracks = from_readings(readings, "points", moment)
-    followed = {"made": outlook.Followed("points", tracks, tracks.items)}
+    followed = {"made": outlook.Followed("points", tracks, tracks.items, "Made")}
     result = outlook.rising(followed, {"made": model}, moment)
     assert result.verdict == "found"
     assert model.name in result.model
+    assert " on Made after " in result.summary
+    assert set(result.table["platform"]) == {"Made"}
+    assert outlook.OVER not in result.table  # nothing ever left there: no chance was learned
     assert len(result.table) == result.extra["forecasts"]["item_id"].nunique()
     assert result.table["in the end"].str.fullmatch(r"[\d,]+ \([\d,]+–[\d,]+\)").all()
     made = result.extra["forecasts"]

@@ -22,7 +22,7 @@ def followed(values: dict[str, list[float]]) -> dict[str, Followed]:
         for item, seen in values.items()
     ]  # fmt: skip
     tracks = from_readings(pd.concat(rows), "points", NOW)
-    return {"hackernews": Followed("points", tracks, tracks.items)}
+    return {"hackernews": Followed("points", tracks, tracks.items, "Hacker News")}
 
 
 def made(item: str, horizon: str, forecast: float, yardstick: float, low: float, high: float) -> pd.DataFrame:

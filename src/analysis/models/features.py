@@ -38,6 +38,7 @@ def features(tracks: Tracks, item: np.ndarray, when: np.ndarray) -> tuple[np.nda
         "opening": np.log1p(opening),
         "looks": i - start + 1.0,
         "stale": when - now,
+        "looks without it": _looks(tracks, now, when),
         "growth": np.log1p(value) - np.log1p(opening),
         "speed": (value - opening) / span * 3600,
         "speed last": np.where(
@@ -73,6 +74,13 @@ def features(tracks: Tracks, item: np.ndarray, when: np.ndarray) -> tuple[np.nda
     out = np.column_stack(list(columns.values()))
     out[~seen] = np.nan
     return out, list(columns)
+
+
+def _looks(tracks: Tracks, after: np.ndarray, until: np.ndarray) -> np.ndarray:
+    """At how many moments anything was read: an item missing from a page it stood on may be over."""
+    moments = np.unique(tracks.at)
+    count = [np.searchsorted(moments, edge, side="right") for edge in (until, after)]
+    return (count[0] - count[1]).astype(float)
 
 
 def _contagion(tracks: Tracks, item: np.ndarray, when: np.ndarray) -> dict[str, np.ndarray]:

@@ -54,8 +54,8 @@ def feeding(
         Table: title (or the content's id); ends at (acts, by its own evidence, or why none can be named);
         acts; acts per act (the branching ratio with its 95 % interval, in words); from outside (share of
         the acts); platform; age_hours; fits (whether the model describes the acts). Sorted by platform and
-        branching ratio. Extra: numbers (``cascade``'s columns, with content_id and platform), silent
-        (platform, content_id, reason).
+        branching ratio. Extra: numbers (``cascade``'s columns, with content_id, platform and its title),
+        silent (platform, content_id, reason).
     """
     at = pd.Timestamp(as_of).timestamp()
     parameters = {"as_of": pd.Timestamp(as_of), "most": most}
@@ -75,9 +75,17 @@ def feeding(
                 continue
             fits = all(check.passed is not False for check in told.checks)
             age = (at - tracks.first[k]) / 3600
-            about = {"platform": platform, "content_id": content, "age_hours": age, "reason": told.reason}
+            about = {
+                "platform": platform,
+                "on": mine.title,
+                "content_id": content,
+                "age_hours": age,
+                "reason": told.reason,
+            }
             found.append(told.table.assign(**about, fits=fits))
-    numbers = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["platform", *RATIO])
+    numbers = (
+        pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["platform", "on", *RATIO])
+    )
     numbers = numbers.sort_values(["platform", "branching_ratio"], ascending=[True, False], ignore_index=True)
     table = _in_words(numbers, names)
     extra = {"silent": pd.DataFrame(silent, columns=["platform", "content_id", "reason"]), "numbers": numbers}
@@ -120,7 +128,7 @@ def _in_words(numbers: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
             titles.get(one["content_id"], one["content_id"]), one["reason"] or ends, one["acts"],
             ratio if known else "growing, not to be told",
             f"{one['share_from_outside']:.0%}" if known else None,
-            one["platform"], one["age_hours"], one["fits"],
+            one["on"], one["age_hours"], one["fits"],
         ])  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -139,7 +147,7 @@ def _said(table: pd.DataFrame, silent: int) -> str:
     if len(ends):
         top = ends.loc[ends["branching_ratio"].idxmax()]
         said += (
-            f" Of those bound to end, the one that feeds itself most, on {top['platform']}, sets off "
+            f" Of those bound to end, the one that feeds itself most, on {top['on']}, sets off "
             f"{top['branching_ratio']:.2f} acts per act (95%: {top['ratio_low']:.2f} to "
             f"{top['ratio_high']:.2f}); {top['share_from_outside']:.0%} of its acts came from outside."
         )

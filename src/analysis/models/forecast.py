@@ -3,14 +3,19 @@
 Question. An item has this track at this moment. What will it reach at twice its age, at 24 hours, at
 7 days and in the end, and how sure is that?
 
-Formula. The log ratio of later to present value (N + 1, so that 0 is a value) is learned by gradient
-boosting with quantile loss, from what features.py may see, on past items at a grid of ages. The older
-four fifths of the past are learned from. On the newest fifth the distribution is calibrated: per age
+Formula. Of past items at a grid of ages, of which the last look had been made lately (``growth.pairs``), two
+things are learned by gradient boosting from what features.py may see. *Over*: the chance that an item will
+not be read again, because it left the page it was read from; its counter is then taken to stay. *Growth*, of
+those that were read again: the log ratio of later to present value (N + 1, so that 0 is a value), by quantile
+loss. What an item reaches in the end is the mixture of the two. Of what it will say at an age only those tell
+that are still read then: the growth is told, unless the item is more likely over than not.
+
+The older four fifths of the past are learned from. On the newest fifth the growth is calibrated: per age
 and quarter of predicted size, the lower and the upper bound are each moved until one tenth of those
 items lies beyond it (conformalized quantile regression, Mondrian), and the median until half do. Then
 all of the past is learned from anew; what was measured of the model that knew four fifths is kept, which
 errs towards too wide. The single number ("forecast") is told by the rule that had the smallest median
-absolute percentage error there: a level of the distribution at or below its median, or the number most
+absolute percentage error there: a level of the mixture at or below its median, or the number most
 likely to lie within the usual error (``_point``); skewed growth makes it differ from the median.
 
 With fewer than 300 settled items on a platform, dated acts are forecast like its past cascades
@@ -18,8 +23,8 @@ With fewer than 300 settled items on a platform, dated acts are forecast like it
 factors stand in ("typical"), with fewer than 10 items those of all platforms pooled ("pooled", wider).
 The classical extrapolation (growth.py) always stands beside as the yardstick.
 
-Assumptions. The near future of a platform is like its newest past. An item is forecast while it is
-followed. Coverage holds on average over items of a kind, not for each.
+Assumptions. The near future of a platform is like its newest past. Coverage holds on average over items of
+a kind, not for each; where an item is likely over, the interval is one number and holds more than it says.
 
 Abstains for an item looked at only once, and for a horizon of which no past item tells.
 
@@ -44,7 +49,7 @@ from analysis.models.features import features
 from analysis.models.tracks import HORIZONS, Tracks
 from analysis.models.trees import Trees, learn
 
-VERSION = "forecast 1.2"
+VERSION = "forecast 1.3"
 AGES = np.array([0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 18, 24, 48]) * 3600.0
 ENOUGH = 300
 """Settled past items from which a platform is learned rather than pooled."""
@@ -61,9 +66,11 @@ class Model:
     """A trained forecast of one platform's metric.
 
     growth, pooled : growth factors of this platform and of all together
-    heads : horizon -> level -> trees; empty where there was too little past
+    heads : horizon -> level -> trees of the growth; empty where there was too little past
+    over : trees of the log odds that an item is over; none where too few ever were
     margins : calibration per horizon, age and predicted size: ``above`` (log size from which a cell
-        holds), what to add to each bound and the median, the usual error, the lean, and items it rests on
+        holds), what to add to each bound and the median, the usual error, the single number's rule, and
+        items it rests on
     pasts : horizon -> what past cascades taught, one per age; only of dated acts
     trained : what it was trained on: until, first, items, rows, hash of the data, versions of tables
     """
@@ -74,6 +81,7 @@ class Model:
     pooled: pd.DataFrame
     names: tuple[str, ...] = ()
     heads: dict[str, dict[float, Trees]] = field(default_factory=dict)
+    over: Trees | None = None
     margins: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=MARGINS))
     pasts: dict[str, tuple[pooled.Past, ...]] = field(default_factory=dict)
     trained: dict[str, Any] = field(default_factory=dict)
@@ -109,20 +117,20 @@ def train(
     """
     table = growth.learn(tracks)
     item, when = growth.pairs(tracks, AGES)
-    names, heads, margins, rows = _learned(tracks, item, when, seed, step) if len(item) else ([], {}, [], 0)
+    learned = _learned(tracks, item, when, seed, step) if len(item) else _Learned()
     trained = {
         "until": _iso(tracks.until),
         "first": _iso(float(tracks.first.min())) if len(tracks) else "",
         "items": len(tracks),
-        "rows": rows,
+        "rows": learned.rows,
         "hash": _hash(tracks, seed),
         "seed": seed,
         "versions": versions or {},
     }
     empty = growth.pool([])
     return Model(
-        platform, metric, table, empty if everywhere is None else everywhere, tuple(names), heads,
-        pd.DataFrame(margins, columns=MARGINS), _cascades(tracks), trained,
+        platform, metric, table, empty if everywhere is None else everywhere, learned.names, learned.heads,
+        learned.over, learned.margins, _cascades(tracks), trained,
     )  # fmt: skip
 
 
@@ -132,8 +140,9 @@ def predict(model: Model, tracks: Tracks, item: np.ndarray, when: np.ndarray, ho
     Returns
     -------
     DataFrame
-        One row per (item, moment): value (known then); forecast (the single number), q10, q50, q90;
-        yardstick, yardstick_q10, yardstick_q90; basis: learned, cascades, typical, pooled or none.
+        One row per (item, moment): value (known then); forecast (the single number), q10, q50, q90; over
+        (the chance that it is, missing where it is not learned); yardstick, yardstick_q10, yardstick_q90;
+        basis: learned, cascades, typical, pooled or none.
     """
     age = when - tracks.first[item]
     value = tracks.known(item, when)
@@ -146,6 +155,7 @@ def predict(model: Model, tracks: Tracks, item: np.ndarray, when: np.ndarray, ho
     # where growth stands in, the single number is its median: its mean may lie far up a heavy tail
     for name, source in (("forecast", "q50"), ("q10", "q10"), ("q50", "q50"), ("q90", "q90")):
         out[name] = base[source].to_numpy()
+    out["over"] = np.nan
     out["yardstick"], out["yardstick_q10"], out["yardstick_q90"] = (
         base[c].to_numpy() for c in ("forecast", "q10", "q90")
     )
@@ -160,13 +170,26 @@ def predict(model: Model, tracks: Tracks, item: np.ndarray, when: np.ndarray, ho
             matrix, names = features(tracks, item[learned], when[learned])
             matrix = _aligned(matrix, names, model.names)
             levels = {level: trees.predict(matrix) for level, trees in model.heads[horizon].items()}
-            ratios = adjust(cells, levels, np.log1p(value[learned]), age[learned])
-            for name, ratio in ratios.items():
-                out.loc[learned, name] = np.maximum(np.expm1(np.log1p(value[learned]) + ratio), 0.0)
+            over, now = _chance(model.over, matrix), value[learned]
+            ratios = adjust(cells, levels, np.log1p(now), age[learned], _weight(over, horizon))
+            out.loc[learned, "over"] = over
+            for name, ratio in ratios.items():  # no growth is the very number of now
+                out.loc[learned, name] = np.maximum(now + (1.0 + now) * np.expm1(ratio), 0.0)
             basis[learned] = "learned"
     ahead = _ahead(tracks, item, when, horizon) & (tracks.index(item, when) > tracks.start[item])
     out.loc[~ahead, out.columns[1:]] = np.nan
     return out.assign(basis=np.where(ahead, basis, "none"))
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What trees taught: the features' names, trees of the whole past, margins, and moments learned from."""
+
+    names: tuple[str, ...] = ()
+    heads: dict[str, dict[float, Trees]] = field(default_factory=dict)
+    over: Trees | None = None
+    margins: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=MARGINS))
+    rows: int = 0
 
 
 def _learned(
@@ -175,29 +198,51 @@ def _learned(
     when: np.ndarray,
     seed: int,
     step: Callable[[int, int], None] | None,
-) -> tuple[list[str], dict[str, dict[float, Trees]], list[list[Any]], int]:
-    """The features' names, trees of the whole past, margins, and moments learned from."""
+) -> _Learned:
     matrix, names = features(tracks, item, when)
     value, age = matrix[:, names.index("value")], np.round(when - tracks.first[item])  # seconds, as in AGES
     order = np.argsort(tracks.first, kind="stable")
     newest = np.isin(item, order[int(len(order) * (1 - NEWEST)) :])
-    whole = {}
+    whole, over = {}, tracks.over(item, when)
+    on = np.nan_to_num(over) == 0
     for horizon in HORIZONS:
         target = np.log1p(tracks.truth(item, when, horizon)) - value
         target[~_ahead(tracks, item, when, horizon)] = np.nan
-        known = np.isfinite(target)
+        known = np.isfinite(target) & on
         old, new = (len(np.unique(item[known & part])) for part in (~newest, newest))
         if old + new >= ENOUGH and min(old, new) >= CELL:
             whole[horizon] = target
-    older = {horizon: np.where(newest, np.nan, target) for horizon, target in whole.items()}
-    heads = learn(matrix, [*older.values(), *whole.values()], LEVELS, seed, step)
+    growth = {horizon: np.where(on, target, np.nan) for horizon, target in whole.items()}
+    asked: list[tuple[np.ndarray, float | None]] = [
+        (target, level) for target in growth.values() for level in LEVELS
+    ]
+    ends = bool(whole) and min((over[~newest] == 1).sum(), (over[~newest] == 0).sum()) >= ENOUGH
+    asked += [(over, None)] if ends else []
+    older = [(np.where(newest, np.nan, target), level) for target, level in asked]
+    trees = iter(learn(matrix, older + asked, seed, step))
+    heads, chances = [], []
+    for _ in ("older", "whole"):
+        heads.append({horizon: {level: next(trees) for level in LEVELS} for horizon in whole})
+        chances.append(next(trees) if ends else None)
     margins = []
-    for (horizon, target), head in zip(whole.items(), heads, strict=False):
+    for horizon, target in whole.items():
         new = newest & np.isfinite(target)
-        levels = {level: trees.predict(matrix[new]) for level, trees in head.items()}
-        margins += calibrate(horizon, levels, value[new], target[new], age[new])
+        levels = {level: one.predict(matrix[new]) for level, one in heads[0][horizon].items()}
+        chance = _weight(_chance(chances[0], matrix[new]), horizon)
+        margins += calibrate(horizon, levels, value[new], target[new], age[new], chance, on[new])
     rows = max((int(np.isfinite(target).sum()) for target in whole.values()), default=0)
-    return names, dict(zip(whole, heads[len(whole) :], strict=True)), margins, rows
+    return _Learned(tuple(names), heads[1], chances[1], pd.DataFrame(margins, columns=MARGINS), rows)
+
+
+def _chance(over: Trees | None, matrix: np.ndarray) -> np.ndarray:
+    """The chance that each item is over; missing where it was not learned."""
+    return np.full(len(matrix), np.nan) if over is None else 1.0 / (1.0 + np.exp(-over.predict(matrix)))
+
+
+def _weight(chance: np.ndarray, horizon: str) -> np.ndarray:
+    """What the end weighs: its chance; at an age, where only what goes on has a truth, all or nothing."""
+    chance = np.nan_to_num(chance)
+    return chance if horizon == "final" else np.round(chance)
 
 
 def _cascades(tracks: Tracks) -> dict[str, tuple[pooled.Past, ...]]:

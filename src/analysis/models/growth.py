@@ -21,7 +21,7 @@ import pandas as pd
 
 from analysis.models.tracks import HORIZONS, Tracks
 
-VERSION = "growth 1.0"
+VERSION = "growth 1.1"
 HOUR = 3600.0
 AGES = np.array([1 / 6, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 120, 168]) * HOUR
 """Ages at which growth is learned, in seconds."""
@@ -32,20 +32,22 @@ LEVELS = (0.1, 0.5, 0.9)
 COLUMNS = ["horizon", "age", "items", "mean", "sd", "q10", "q50", "q90"]
 
 
-def pairs(tracks: Tracks, ages: np.ndarray, live: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Every (item, moment) at which an item had one of the ages and had been looked at twice or more.
+def pairs(tracks: Tracks, ages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every (item, moment) at which an item had one of the ages, and had been looked at twice, and lately.
 
-    ``live`` keeps moments up to the item's last look: an item nobody reads any more is not rising. Of
-    dated acts, whose last one nobody knows at the time, it keeps moments soon after one (``fresh``).
+    Lately is what ``fresh`` says, by what was known at the moment: whether an item was ever looked at again
+    only the future tells, and who learned from the returned alone would take every item for one of them.
+    Of binned counts moments up to the last known bin are kept.
     """
     item = np.tile(np.arange(len(tracks)), len(ages))
     age = np.repeat(ages, len(tracks))
     when = tracks.first[item] + age
-    keep = tracks.index(item, when) > tracks.start[item]
-    if live and tracks.shape == "events":
-        keep &= (when <= tracks.until) & fresh(tracks, when - tracks.at[tracks.index(item, when)], age)
+    last = tracks.index(item, when)
+    keep = (last > tracks.start[item]) & (when <= tracks.until)
+    if tracks.shape == "intervals":
+        keep &= when <= tracks.last[item]
     else:
-        keep &= when <= (tracks.last[item] if live else tracks.until)
+        keep &= fresh(tracks, when - tracks.at[last], age)
     return item[keep], when[keep]
 
 

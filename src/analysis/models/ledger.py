@@ -90,8 +90,9 @@ def score(forecasts: pd.DataFrame, followed: Mapping[str, Followed], as_of: pd.T
         f"was off by {judged['error'].median():.0%}; {judged['covered'].mean():.0%} of the truths lay within "
         f"the 80 % interval.{beside if len(against) else ''}"
     )
+    names = {platform: mine.title for platform, mine in followed.items()}
     return Result(
-        _wide(parts),
+        _wide(parts).replace({"platform": names}),
         "found",
         "",
         summary,

@@ -6,7 +6,8 @@ Formula. Per platform the metric its card names first is followed as a track; an
 is at most 7 days old, was looked at within the last quarter of its age (at least three hours; where acts
 are dated: had one within half its age, at most a day) and gained in the last day, or since half its age
 when it is younger than two.
-Each is forecast by its platform's trained model (``forecast``), which says itself on what it rests.
+Each is forecast by its platform's trained model (``forecast``), which says itself on what it rests, and how
+likely the item is over: gone from the page it was read from.
 
 Assumptions. Those of ``forecast``. Platforms are never added up or ranked against each other.
 
@@ -27,28 +28,31 @@ from analysis.models import tracks as track
 from analysis.models.counters import headline, is_exposure
 from analysis.models.forecast import Model, predict
 from analysis.models.lead import span
+from analysis.models.overview import name as title_of
 from analysis.models.result import Result
 from analysis.models.tracks import HORIZONS, Tracks
 from analysis.platforms.card import Card
 from analysis.tables import FORECASTS, item_of
 
-VERSION = "outlook 1.1"
+VERSION = "outlook 1.2"
 QUIET = ("submission", "reply")
 """Kinds of events that are no sharing of what was submitted."""
 HORIZON_NAMES = {"2x": "at twice its age", "24h": "at 24 hours", "7d": "at 7 days", "final": "in the end"}
 CLASSICAL = "classical, in the end"
 END = HORIZON_NAMES["final"]
 NEARER = [name for name in HORIZON_NAMES.values() if name != END]
-COLUMNS = ["title", END, "now", "platform", "age_hours", *NEARER, CLASSICAL, "basis"]
+OVER = "chance it is over"
+COLUMNS = ["title", END, "now", "platform", "age_hours", OVER, *NEARER, CLASSICAL, "basis"]
 
 
 @dataclass(frozen=True)
 class Followed:
-    """One platform's items: the metric they are judged by, their tracks, and each item's content."""
+    """One platform's items: the metric they are judged by, their tracks and contents; and its title."""
 
     metric: str
     tracks: Tracks
     content: np.ndarray
+    title: str
 
 
 def follow(
@@ -94,7 +98,7 @@ def follow(
             followed = track.from_events(done[done["kind"] == metric], as_of)
             content = followed.items
         if len(followed):
-            out[platform] = Followed(metric, followed, content)
+            out[platform] = Followed(metric, followed, content, title_of(platform, cards))
     return out
 
 
@@ -118,9 +122,10 @@ def rising(
     Returns
     -------
     Result
-        Table, a row an item: title (or the item's id); now (with the metric); platform; age_hours; per
-        horizon its forecast and 80 % interval in words ("past" where it is), missing where none can be
-        made; what the classical extrapolation says of the end; basis (of the last horizon forecast).
+        Table, a row an item: title (or the item's id); now (with the metric); platform; age_hours; the
+        chance it is over, where that is learned; per horizon its forecast and 80 % interval in words
+        ("past" where it is), missing where none can be made; what the classical extrapolation says of the
+        end; basis (of the last horizon forecast).
         Sorted by platform and expected gain. Extra: forecasts (rows of the forecasts table: all the
         numbers), silent (platform, item_id, horizon, reason: what has no forecast, and why).
     """
@@ -161,8 +166,9 @@ def rising(
                 )
             parts.append(rows)
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    rows = rows.reindex(columns=[*FORECASTS.columns, "reason"])
-    return _told(rows, {} if titles is None else dict(titles), sorted(followed), models, ahead, moment)
+    rows = rows.reindex(columns=[*FORECASTS.columns, "over", "reason"])
+    names = {platform: mine.title for platform, mine in followed.items()}
+    return _told(rows, {} if titles is None else dict(titles), names, models, ahead, moment)
 
 
 def rising_items(tracks: Tracks, at: float) -> np.ndarray:
@@ -185,12 +191,13 @@ def _until(model: Model) -> float:
 def _told(
     rows: pd.DataFrame,
     titles: dict[str, str],
-    platforms: list[str],
+    platforms: dict[str, str],
     models: Mapping[str, Model],
     ahead: list[str],
     moment: pd.Timestamp,
 ) -> Result:
-    left_out = f"Left out, trained on what was not yet known: {', '.join(ahead)}."
+    late = ", ".join(platforms.get(name, name) for name in ahead)
+    left_out = f"Left out, trained on what was not yet known: {late}."
     check = Check(
         "no model knows what came later",
         not ahead if models else None,
@@ -198,7 +205,7 @@ def _told(
         if ahead
         else f"{len(models)} model{'' if len(models) == 1 else 's'}, trained on what was known by then.",
     )
-    parameters = {"as_of": moment, "platforms": platforms}
+    parameters = {"as_of": moment, "platforms": sorted(platforms)}
     known = rows["forecast"].notna()
     silent = rows.loc[
         ~known & (rows["reason"] != "already past"), ["platform", "item_id", "horizon", "reason"]
@@ -206,7 +213,7 @@ def _told(
     items = rows.drop_duplicates(["platform", "item_id"])
     made = _sorted(rows[known])
     extra = {"forecasts": made[FORECASTS.columns], "silent": silent.reset_index(drop=True)}
-    table = _wide(made, titles)
+    table = _wide(made, titles, platforms)
     if rows.empty:
         said = "Nothing followed is rising at this moment."
         return Result(table, "nothing", "", said, (check,), VERSION, parameters, extra)
@@ -218,12 +225,16 @@ def _told(
     top = last.loc[(last["forecast"] / last["value"].clip(lower=1)).idxmax()]
     on = items["platform"].nunique()
     rough = int(last["basis"].isin(["typical", "pooled"]).sum())
+    where = f"{top['metric']} on {platforms[top['platform']]}"
     said = (
         f"{len(items):,} items are rising on {on} platform{'s' if on > 1 else ''}; {len(last):,} can be "
-        f"forecast. The steepest for its platform stands at {top['value']:,.0f} {top['metric']} on "
-        f"{top['platform']} after {span(top['age_hours'])} and should reach {top['forecast']:,.0f} "
+        f"forecast. The steepest for its platform stands at {top['value']:,.0f} {where} "
+        f"after {span(top['age_hours'])} and should reach {top['forecast']:,.0f} "
         f"(four in five between {top['q10']:,.0f} and {top['q90']:,.0f}; {HORIZON_NAMES[top['horizon']]})."
     )
+    gone = int((last["over"] > 0.5).sum())
+    if gone:
+        said += f" {gone:,} of them are more likely over than not: gone from the page they were read from."
     if rough:
         said += (
             f" {rough} rest on how items usually grow, because their platform has too little past: "
@@ -233,7 +244,7 @@ def _told(
     return Result(table, "found", "", said, (check,), names, parameters, extra)
 
 
-def _wide(made: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
+def _wide(made: pd.DataFrame, titles: dict[str, str], platforms: dict[str, str]) -> pd.DataFrame:
     """One row an item, one column a horizon, in the order of ``made``."""
     kept = ["platform", "item_id"]
     last = made.drop_duplicates(kept, keep="last")  # its rows go from the nearest horizon to the furthest
@@ -252,7 +263,9 @@ def _wide(made: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
             table.loc[table["age_hours"] * 3600 >= age, name] = "past"
     ends = made[made["horizon"] == "final"].set_index(kept)
     table[CLASSICAL] = ends["yardstick"].round()
-    return table.reset_index()[COLUMNS]
+    table[OVER] = [f"{chance:.0%}" if chance == chance else None for chance in table["over"]]
+    table = table.reset_index().replace({"platform": platforms})
+    return table[[name for name in COLUMNS if name != OVER or table[OVER].notna().any()]]
 
 
 def _sorted(made: pd.DataFrame) -> pd.DataFrame:

@@ -87,19 +87,27 @@ class Tracks:
         i = self.index(item, when)
         return np.where(i >= self.start[item], self.value[np.maximum(i, 0)], np.nan)
 
+    def over(self, item: np.ndarray, when: np.ndarray) -> np.ndarray:
+        """1 where a counter had been read for the last time before the moment, 0 where it was read again.
+
+        Missing where neither is known yet. Binned counts and dated acts are never over: their sum says it.
+        """
+        gone = (self.last[item] < when) & (self.shape == "readings")
+        return np.where(gone & ~self._settled(item), np.nan, gone.astype(float))
+
     def truth(self, item: np.ndarray, when: np.ndarray, horizon: str) -> np.ndarray:
         """What the counter reached by the horizon, missing where the data does not say.
 
         At an age: straight between the two looks around it, if they lie no further apart than the
-        time forecast. In the end: the last value, once the item has settled.
+        time forecast. In the end: the last value, once the item has settled; one that is over at the
+        moment stays what it was.
         """
         first, last = self.first[item], self.last[item]
-        acts = self.shape == "events"
         if horizon == "final":
-            done = (self.until - last >= SETTLED) | (last - first >= FOLLOWED)
-            return np.where(done & (acts | (last >= when)), self.value[self.end[item] - 1], np.nan)
+            known = self._settled(item) & ((self.shape != "intervals") | (last >= when))
+            return np.where(known, self.value[self.end[item] - 1], np.nan)
         target = target_time(first, when, horizon)
-        if acts:
+        if self.shape == "events":
             return np.where((target > when) & (target <= self.until), self.known(item, target), np.nan)
         low = self.index(item, target)
         inside = (low >= self.start[item]) & (target <= last) & (target > when)
@@ -107,6 +115,10 @@ class Tracks:
         high = np.minimum(low + 1, self.end[item] - 1)
         near = self.at[high] - self.at[low] <= np.maximum(target - when, 3600.0)
         return np.where(inside & near, self.between(item, target), np.nan)
+
+    def _settled(self, item: np.ndarray) -> np.ndarray:
+        first, last = self.first[item], self.last[item]
+        return np.asarray((self.until - last >= SETTLED) | (last - first >= FOLLOWED))
 
     @property
     def _zero(self) -> float:

@@ -2,8 +2,9 @@
 
 Question. How can a learned model be stored beside the data so that loading it can run nothing?
 
-Formula. scikit-learn's histogram gradient boosting grows the trees (quantile loss). Their nodes are
-copied into flat arrays: at a node, a value at or below the threshold goes left, a missing one where
+Formula. scikit-learn's histogram gradient boosting grows the trees: for a level of the target by quantile
+loss, for the chance of a target that is 0 or 1 by log loss (they tell its log odds). Their nodes are copied
+into flat arrays: at a node, a value at or below the threshold goes left, a missing one where
 training sent it, and the sum of the leaves reached plus the baseline is the prediction.
 
 Assumptions. Numeric features, one output, identity link: equal to scikit-learn's own prediction, and
@@ -58,32 +59,30 @@ class Trees:
 
 def learn(
     rows: np.ndarray,
-    targets: Sequence[np.ndarray],
-    levels: Sequence[float],
+    asked: Sequence[tuple[np.ndarray, float | None]],
     seed: int,
     step: Callable[[int, int], None] | None = None,
-) -> list[dict[float, Trees]]:
-    """Level to trees, for each target, learned from the rows where it is known.
+) -> list[Trees]:
+    """Trees for each (target, level), learned from the rows where the target is known; no level: the chance.
 
     A processor grows an ensemble: several at one wait for each other at every split, and on a busy machine
     for very long. ``step`` is told how many of how many are done.
     """
     from joblib import Parallel, delayed
 
-    large = any(np.isfinite(target).sum() > SMALL for target in targets)
-    jobs = [(k, level) for k in range(len(targets)) for level in levels]
+    large = any(np.isfinite(target).sum() > SMALL for target, _ in asked)
     grown = Parallel(n_jobs=-1 if large else 1, return_as="generator")(
-        delayed(_of_known)(rows, targets[k], level, seed) for k, level in jobs
+        delayed(_of_known)(rows, target, level, seed) for target, level in asked
     )
-    out: list[dict[float, Trees]] = [{} for _ in targets]
-    for done, ((k, level), trees) in enumerate(zip(jobs, grown, strict=True), start=1):
-        out[k][level] = trees
+    out = []
+    for trees in grown:
+        out.append(trees)
         if step is not None:
-            step(done, len(jobs))
+            step(len(out), len(asked))
     return out
 
 
-def _of_known(rows: np.ndarray, target: np.ndarray, level: float, seed: int) -> Trees:
+def _of_known(rows: np.ndarray, target: np.ndarray, level: float | None, seed: int) -> Trees:
     known = np.isfinite(target)
     # small pasts get small trees: a leaf of about a thousandth of the rows, never under 20
     large = known.sum() > SMALL
@@ -92,22 +91,32 @@ def _of_known(rows: np.ndarray, target: np.ndarray, level: float, seed: int) -> 
 
 
 def grow(
-    rows: np.ndarray, target: np.ndarray, level: float, iterations: int, leaves: int, smallest: int, seed: int
+    rows: np.ndarray,
+    target: np.ndarray,
+    level: float | None,
+    iterations: int,
+    leaves: int,
+    smallest: int,
+    seed: int,
 ) -> Trees:
-    """Trees for a quantile ``level`` of the target given features.
+    """Trees for a quantile ``level`` of the target given features; without one, for the log odds of a 1.
 
     ``leaves`` is a tree's size and ``smallest`` the fewest rows in a leaf; a fifth of the features is
     drawn at each split, which makes the trees unlike each other.
     """
-    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from threadpoolctl import threadpool_limits
 
     # scikit-learn cannot bin a column that is missing throughout; a constant one is never split on
     rows = np.where(np.isnan(rows).all(axis=0), 0.0, rows)
-    model = HistGradientBoostingRegressor(
-        loss="quantile", quantile=level, max_iter=iterations, learning_rate=0.05, max_leaf_nodes=leaves,
-        min_samples_leaf=smallest, l2_regularization=1.0, max_features=0.2, early_stopping=False,
-        random_state=seed,
+    kind = (
+        HistGradientBoostingClassifier()
+        if level is None
+        else HistGradientBoostingRegressor(loss="quantile", quantile=level)
+    )
+    model = kind.set_params(
+        max_iter=iterations, learning_rate=0.05, max_leaf_nodes=leaves, min_samples_leaf=smallest,
+        l2_regularization=1.0, max_features=0.2, early_stopping=False, random_state=seed,
     )  # fmt: skip
     with threadpool_limits(1, "openmp"):
         model.fit(rows, target)
