@@ -149,6 +149,7 @@ def test_the_outlook_says_how_likely_each_item_is_over(on_a_page):
     )
     chance = result.table[outlook.OVER].dropna().str.rstrip("%").astype(int)
     assert chance.min() < 50 < chance.max()
+    assert "at twice its age, if read then" in result.table
     assert f"{(chance > 50).sum()} of them are more likely over than not" in result.summary
 
 

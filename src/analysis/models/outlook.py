@@ -265,7 +265,10 @@ def _wide(made: pd.DataFrame, titles: dict[str, str], platforms: dict[str, str])
     table[CLASSICAL] = ends["yardstick"].round()
     table[OVER] = [f"{chance:.0%}" if chance == chance else None for chance in table["over"]]
     table = table.reset_index().replace({"platform": platforms})
-    return table[[name for name in COLUMNS if name != OVER or table[OVER].notna().any()]]
+    if table[OVER].isna().all():
+        return table[[name for name in COLUMNS if name != OVER]]
+    # the end weighs that an item may be over, an age does not: else it would promise more than the end
+    return table[COLUMNS].rename(columns={name: f"{name}, if read then" for name in NEARER})
 
 
 def _sorted(made: pd.DataFrame) -> pd.DataFrame:
