@@ -20,6 +20,7 @@ import pandas as pd
 from analysis.alerts import Alert, Rules
 from analysis.alerts.preview import preview
 from analysis.models import drop, live, mix
+from analysis.models._noise import Noise
 from analysis.simulate import END, fill, world
 from analysis.store import Store
 from benchmarks import bench_nab
@@ -37,6 +38,10 @@ MANNING = [
     "2012-03-07", "2012-03-19", "2013-01-12", "2013-09-05", "2014-01-12", "2014-01-19", "2014-02-02",
     "2014-10-19", "2015-01-11", "2015-11-15", "2015-12-27", "2016-01-17", "2016-01-24", "2016-02-07",
 ]  # fmt: skip
+SITES = (
+    "{count} sites a kind, 30 contents begun one after the other over 120 days of hours; alerts a site and "
+    "month of 30 contents, one asked. By its like: a content begins with what the noise of older ones showed."
+)
 PLANTED_NOTHING = (
     "{count} series of {days} days of hours a kind; alerts a series and month where nothing was planted."
 )
@@ -46,6 +51,30 @@ def rate(find: Callable[[pd.DataFrame], object], kind: str, count: int, warm: fl
     """Alerts a series and month of planted nothing."""
     told = sum(len(find(nothing(kind, seed, SIZE)[0]).table) for seed in range(count))  # type: ignore[attr-defined]
     return told / (count * (SIZE / 24 - warm) / 30)
+
+
+def site(kind: str, seed: int, contents: int = 30, days: int = 120) -> tuple[int, int, float]:
+    """Rises told of contents begun one after the other, each alone and by the others; series-months."""
+    begun = np.sort(np.random.default_rng([seed, 7]).integers(0, 24 * (days - 15), contents))
+    noise: list[Noise] = []
+    alone, together, months = 0, 0, 0.0
+    for k, at in enumerate(begun):
+        series = nothing(kind, 1000 * seed + k, 24 * days)[0].iloc[at:]
+        alone += len(live.find(series, false_per_month=1 / contents).table)
+        found = live.find(series, false_per_month=1 / contents, like=noise)
+        noise.append(found.extra["noise"])
+        together += len(found.table)
+        months += (len(series) - live.HEAD) / 720
+    return alone, together, months
+
+
+def sites(count: int) -> list[str]:
+    """Alerts of a whole site where nothing was planted, its contents judged alone and by their like."""
+    out = ["| planted nothing | each alone | by its like |", "|---|---|---|"]
+    for kind in KINDS:
+        alone, together, months = np.sum([site(kind, seed) for seed in range(count)], axis=0)
+        out.append(f"| {kind} | {alone / months * 30:.2f} | {together / months * 30:.2f} |")
+    return out
 
 
 def late(hits: list[float], count: int) -> str:
@@ -291,6 +320,12 @@ def main() -> None:
         "## Made-up worlds, from store to alert",
         "",
         *worlds(max(count // 10, 2)),
+        "",
+        "## Contents of one site, nothing planted",
+        "",
+        SITES.format(count=max(count // 10, 2)),
+        "",
+        *sites(max(count // 10, 2)),
         "",
         "## Spikes on made-up series",
         "",

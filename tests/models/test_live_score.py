@@ -105,3 +105,52 @@ def test_ordinary_noise_is_told_at_most_as_often_as_asked(kind):
 def test_long_tails_are_told_at_most_as_often_as_asked(kind):
     told = sum(len(live.find(tailed(kind, seed), false_per_month=1.0).table) for seed in range(20))
     assert told <= 78  # as above
+
+
+def quiet(seed: int, hours: int = 24 * 60, begin: int = 0) -> pd.DataFrame:
+    """Poisson counts of four an hour."""
+    rng = np.random.default_rng([seed, 5])
+    start = clock(hours, "h") + pd.Timedelta(hours=begin)
+    return pd.DataFrame({"start": start, "value": rng.poisson(4.0, hours).astype(float)})
+
+
+def surprise(series: pd.DataFrame, like) -> float:
+    """The greatest surprise of a rise in the last day."""
+    rows = live.score(series, like=like).tail(24)
+    return float(rows["surprise"].where(rows["rise"], 0.0).max())
+
+
+def test_what_its_like_showed_is_what_a_young_series_is_judged_by():
+    young = quiet(99, 24 * 5, begin=24 * 60)
+    young.loc[110:114, "value"] = [14.0, 16.0, 15.0, 12.0, 10.0]
+    calm = [live.find(quiet(seed)).extra["noise"] for seed in range(8)]
+    spiky = [live.find(tailed("pareto 1.5", seed, 24 * 60)).extra["noise"] for seed in range(8)]
+    alone = surprise(young, [])
+    assert surprise(young, calm) > alone + 0.5
+    assert surprise(young, spiky) < surprise(young, calm) - 1.0
+    unlike = [live.find(quiet(seed).iloc[::2]).extra["noise"] for seed in range(8)]  # of another cadence
+    assert surprise(young, unlike) == alone
+
+
+def test_nothing_is_learned_from_what_its_like_showed_later():
+    early = quiet(99, 24 * 5)
+    late = [live.find(quiet(seed)).extra["noise"] for seed in range(8)]  # they all begin when it does
+    pd.testing.assert_frame_equal(live.score(early, like=late), live.score(early))
+    young = quiet(98, 24 * 5, begin=24 * 30)
+    whole, part = (
+        [live.find(quiet(seed).head(rows)).extra["noise"] for seed in range(8)] for rows in (24 * 60, 24 * 30)
+    )
+    pd.testing.assert_frame_equal(live.score(young, like=whole), live.score(young, like=part))
+
+
+def test_the_contents_of_a_spiky_site_alarm_less_often_together_than_each_alone():
+    told = {}
+    for together in (False, True):
+        noise: list = []
+        told[together] = 0
+        for k in range(40):
+            series = tailed("pareto 1.5", k, 24 * 60).iloc[24 * k :]
+            found = live.find(series, false_per_month=0.05, like=noise if together else [])
+            noise.append(found.extra["noise"])
+            told[together] += len(found.table)
+    assert told[True] < 0.8 * told[False]

@@ -17,6 +17,8 @@ from analysis.alerts.alert import Alert
 from analysis.alerts.rules import Rules
 from analysis.alerts.series import Watched, watched
 from analysis.models import drop, live, mix
+from analysis.models._noise import Noise
+from analysis.models.result import Result
 from analysis.store import Store
 
 HISTORY = pd.Timedelta(days=120)
@@ -50,9 +52,16 @@ def _spikes(
 ) -> Iterator[Alert]:
     """Rises of every series; what a site's total and one of its contents show is told once."""
     told: list[tuple[Watched, Alert, str]] = []
-    for one in every:
-        for alert, leader in _rises(one, rules, rates[_wide(one)], words):
-            told.append((one, alert, leader))
+    noise: dict[tuple[str, str], list[Noise]] = {}
+    # the oldest first: what their noise showed, the young are judged by
+    for one in sorted(every, key=lambda one: one.bins["start"].min()):
+        like = noise.setdefault((one.site, one.platform), []) if one.content_id else []
+        result = live.find(
+            one.bins, false_per_month=rates[_wide(one)], zone=rules.zone, least=rules.least,
+            calm=rules.rearm, like=like,
+        )  # fmt: skip
+        like.append(result.extra["noise"])
+        told += [(one, alert, leader) for alert, leader in _rises(one, result, words)]
     for one, alert, leader in told:
         # as it stood when the second one fired: nothing that came later decides it
         again = any(
@@ -72,9 +81,8 @@ def _wide(one: Watched) -> int:
     return 0 if one.content_id else 1 if one.new else 2
 
 
-def _rises(one: Watched, rules: Rules, rate: float, words: say.Words) -> Iterator[tuple[Alert, str]]:
-    """Spikes of one series, and the content that brought most of each."""
-    result = live.find(one.bins, false_per_month=rate, zone=rules.zone, least=rules.least, calm=rules.rearm)
+def _rises(one: Watched, result: Result, words: say.Words) -> Iterator[tuple[Alert, str]]:
+    """Spikes found in one series, and the content that brought most of each."""
     when = _known_from(one.bins)
     rows = result.extra["score"].set_index("start")
     for row in result.table.itertuples():

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from analysis.models._heavy import BURST, EDGES, PRIOR, SINGLE, fair, often, place, rarity, single, weigh
+from analysis.models._heavy import BURST, PRIOR, SINGLE, fair, often, place, rarity, single, weigh
 from analysis.models._scan import tail
 
 # Scores of a baseline still being learnt pass any limit more often, and young series vary most.
@@ -15,12 +15,15 @@ YOUNG = 2.0
 
 
 @njit(cache=True)
-def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm, steep):  # type: ignore[no-untyped-def]
+def run(  # type: ignore[no-untyped-def]
+    y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm, steep, shown, shown_in
+):
     """Expected count and calibrated surprise (normal deviates, below 0 for drops) of every bucket.
 
     ``fast`` and ``slow`` are the memories of level and of season and noise, in buckets. Counts beyond
     three deviations teach only as far as that, so a spike is not at once taken for the level. How rare a
-    score is in this series is judged by all its past (``_heavy``), rises and drops apart.
+    score is in this series is judged by all its past (``_heavy``), rises and drops apart, and by what was
+    ``shown`` in ``shown_in`` buckets of its like (``_noise``). Also returned: the marks of its own noise.
     """
     n = len(y)
     keep_fast, keep_slow = 0.5 ** (1.0 / fast), 0.5 ** (1.0 / slow)
@@ -31,7 +34,8 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
     s, m, v = np.zeros(size), np.zeros(size), np.zeros(size)
     count = np.zeros(size)
     scatter, seen = np.zeros(size), np.zeros(size)
-    singles, bursts = np.zeros((2, len(EDGES) - 1)), np.zeros((2, len(EDGES) - 1))
+    singles, bursts = shown[:2].copy(), shown[2:].copy()
+    marks = np.full((4, n), -1, np.int64)
     run, high, stale = np.zeros(2), np.zeros(2), np.ones(2)
     weight = np.zeros((2, *PRIOR.shape))
     expected, calm = np.full(n, np.nan), np.zeros(n)
@@ -100,7 +104,7 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
                 weight[side], stale[side] = weigh(singles[side], bursts[side]), 0.0
             if reach > BURST:
                 heard = bursts[side].sum()
-                rate = often(heard, rows - warm, steep, YOUNG)
+                rate = often(heard, shown_in + rows - warm, steep, YOUNG)
                 reach = fair(reach, steep, weight[side], rate, heard)
             calm[i] = math.copysign(reach, best)
             for q in range(2):
@@ -108,13 +112,15 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
                 if here > BURST:
                     high[q] = max(high[q], here)
                 elif high[q] > 0:  # a burst is over, and counts once
-                    bursts[q, place(rarity(high[q], steep))] += 1.0
+                    marks[2 + q, i] = place(rarity(high[q], steep))
+                    bursts[q, marks[2 + q, i]] += 1.0
                     high[q], stale[q] = 0.0, 1.0
                 here = alone if q == 0 else -alone
                 if apart and here > SINGLE:
                     run[q] = max(run[q], here)
                 elif apart and run[q] > 0:  # neighbours that score high are one
-                    singles[q, single(run[q])] += 1.0
+                    marks[q, i] = single(run[q])
+                    singles[q, marks[q, i]] += 1.0
                     run[q], stale[q] = 0.0, 1.0
         value = y[i]
         if rows >= 3:
@@ -135,7 +141,7 @@ def run(y, known, dur, index, nxt, part, n_slots, lengths, fast, slow, phi, warm
         up = keep_fast * up + value / season
         down = keep_fast * down + dur[i]
         rows += 1
-    return expected, calm
+    return expected, calm, marks
 
 
 @njit(cache=True)

@@ -8,7 +8,8 @@ the noise two weeks, at least 30 and 100 buckets). Window sums of up to a day ar
 binomial as in ``spikes``, their variance enlarged by the scatter the same windows have shown so far. What
 reaches further than noise of that kind is drawn in to the deviate that white noise passes as often as this
 series' noise, by all its past, passes it (a generalized Pareto tail, as in ``spikes``; a young series is
-taken for a restless one). A count teaches at most three deviations, so a spike is not at once the level.
+judged by what others like it have shown (``_noise``), or else taken for a restless one). A count teaches at
+most three deviations, so a spike is not at once the level.
 
 ``surprise`` is that calibrated deviate, rises and drops alike. An ``alarm`` is the first bucket above the
 limit of ``false_per_month`` (half for rises, half for drops) after a day without one. ``score``, from 0 to 1,
@@ -35,16 +36,18 @@ Sources. As ``spikes``; exponentially weighted control charts: Roberts, Technome
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.models import _live, armed, baseline, drop
+from analysis.models import _live, _noise, armed, baseline, drop
+from analysis.models._noise import Noise
 from analysis.models.grid import DAY, HOUR, Grid, clock, known_at, lay, steepness, threshold, to_times
 from analysis.models.result import Result, Verdict
 
-VERSION = "live 1.2"
+VERSION = "live 1.3"
 FAST = 7 * DAY  # memory of the level (half-life)
 SLOW = 14 * DAY  # memory of rhythm and noise
 QUIET = DAY  # a spike is announced again only after this long
@@ -63,6 +66,7 @@ def score(
     false_per_month: float = 0.1,
     zone: str = "UTC",
     week: bool = False,
+    like: Sequence[Noise] = (),
 ) -> pd.DataFrame:
     """How far out of the ordinary each bucket was, judged by the past alone.
 
@@ -79,6 +83,8 @@ def score(
     week : bool
         Expect each hour of the week to bring what it usually does (``drop.rhythm``), not only each hour of
         the day: for counts by the hour to the day over months.
+    like : sequence of Noise
+        What the noise of others like it showed (``extra["noise"]`` of their ``find``).
 
     Returns
     -------
@@ -87,6 +93,12 @@ def score(
         start), surprise (normal deviates, 0 or more), rise (bool: what surprises is too much, not too
         little), score (0 to 1), alarm (bool).
     """
+    return _scored(series, as_of, false_per_month, zone, week, like)[0]
+
+
+def _scored(
+    series: pd.DataFrame, as_of: Any, false_per_month: float, zone: str, week: bool, like: Sequence[Noise]
+) -> tuple[pd.DataFrame, Noise]:
     grid = _in_order(lay(known_at(series, as_of), fill=False), ends="end" in series)
     known = grid.known
     y = np.where(known, grid.y, 0.0)
@@ -105,12 +117,13 @@ def score(
     beat = (index, (index + 1) % slots, part, slots)
     steep = steepness(len(lengths))
     width = grid.width * drop.rhythm(grid, zone) if week else grid.width
-    expected, signed = _live.run(y, known, width, *beat, lengths, fast, slow, phi, HEAD, steep)
+    shown = _noise.shown(like, grid.cadence, int(grid.t[0]) if len(grid.t) else 0)
+    expected, signed, marks = _live.run(y, known, width, *beat, lengths, fast, slow, phi, HEAD, steep, *shown)
     fair, bar = np.abs(signed), limit(grid.cadence, false_per_month)
     memory = max(int(QUIET / grid.cadence), 1)
     fresh, held, alarm = _live.announce(fair, known, memory, max(LINGER / grid.cadence, 1.0), bar)
     value = np.where(fresh > 0, 0.5 + 0.5 * fresh / (fresh + HALF_WAY), 0.5 * held / (held + HALF_WAY))
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {
             "start": to_times(grid.t),
             "value": grid.y,
@@ -121,6 +134,7 @@ def score(
             "alarm": alarm,
         }
     )
+    return rows, _noise.of(grid.cadence, grid.t, known & (np.cumsum(known) > HEAD), marks)
 
 
 def find(
@@ -131,12 +145,13 @@ def find(
     zone: str = "UTC",
     least: float = 0.0,
     calm: Any = "1D",
+    like: Sequence[Noise] = (),
 ) -> Result:
     """Every rise of a series, as it would have been told at the time, each once.
 
     Parameters
     ----------
-    series, as_of, false_per_month, zone
+    series, as_of, false_per_month, zone, like
         As for ``score``.
     least
         What it must have brought beyond the expected before it is told.
@@ -148,11 +163,12 @@ def find(
     Result
         table, a row a rise: onset (start of its first bucket), alarm (end of the bucket that gave it away),
         last (end of the last bucket that was still out of the ordinary), expected and value (counts from
-        onset to alarm), ongoing (not armed again yet). extra: score (as ``score`` gives it).
+        onset to alarm), ongoing (not armed again yet). extra: score (as ``score`` gives it), noise (for
+        others like it).
     """
     parameters = {"as_of": as_of, "false_per_month": false_per_month, "zone": zone, "least": least}
     series = known_at(series, as_of)
-    rows = score(series, false_per_month=false_per_month, zone=zone, week=True)
+    rows, noise = _scored(series, None, false_per_month, zone, True, like)
     value, usual = rows["value"].to_numpy(), rows["expected"].to_numpy()
     known = ~np.isnan(value)
     lines = []
@@ -181,7 +197,7 @@ def find(
     few = f"{int(known.sum())} known buckets; more than {HEAD} are needed" if known.sum() <= HEAD else ""
     said = f"No verdict: {few}." if few else f"{len(table):,} rises out of the ordinary."
     verdict: Verdict = "inconclusive" if few else "found" if lines else "nothing"
-    return Result(table, verdict, few, said, (), VERSION, parameters, {"score": rows})
+    return Result(table, verdict, few, said, (), VERSION, parameters, {"score": rows, "noise": noise})
 
 
 def _cadence(series: pd.DataFrame, rows: pd.DataFrame) -> int:
