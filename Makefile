@@ -38,7 +38,7 @@ lock:  ## resolve pyproject.toml anew into requirements/ and environment.yml
 	$(BIN)/python requirements/generate.py
 
 # The sample world has a store of its own: made-up data never mixes with real.
-report lab test check bench: export VIRALITY_STORE ?= $(CURDIR)/data/sample
+sample report lab test check bench: export VIRALITY_STORE ?= $(CURDIR)/data/sample
 
 sample: env
 	@$(BIN)/virality simulate

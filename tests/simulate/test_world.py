@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.models import outlook
+from analysis.platforms import cards
 from analysis.simulate import END, World, world
 from analysis.simulate.behaviour import BEHAVIOURS
 from analysis.simulate.seen import FEWEST
+from analysis.simulate.world import NEWS
 from analysis.tables import TABLES, conform
 
 
@@ -30,7 +33,7 @@ def test_the_same_seed_gives_the_same_world_and_another_seed_another():
 @pytest.mark.parametrize(("days", "contents"), [(14, 1), (15, 2), (21, 40)])
 def test_worlds_of_other_sizes_obey_the_tables(days: int, contents: int):
     made = world(1, days=days, contents=contents)
-    assert (made.content["site"] == "tidewater-review.example").sum() == contents
+    assert (made.content["site"] == "tidewater-review.example").sum() == contents + NEWS
     for name, table in TABLES.items():
         conform(getattr(made, name), table)
 
@@ -49,6 +52,20 @@ def test_nothing_was_known_before_it_happened_or_after_the_end(made: World):
     published = made.content.set_index("content_id")["published_at"]
     born = made.events["content_id"].map(published)
     assert (made.events["occurred_at"] > born)[born.notna()].all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_something_is_new_and_rises_when_the_window_ends(seed: int):
+    made = world(seed)
+    new = made.content[made.content["published_at"] > END - pd.Timedelta("4D")]["content_id"]
+    assert len(new) >= NEWS
+    followed = outlook.follow(made.events, made.readings, made.intervals, cards(), END)
+    rising = {
+        str(one.content[k])
+        for one in followed.values()
+        for k in outlook.rising_items(one.tracks, END.timestamp())
+    }
+    assert rising & set(new)
 
 
 def test_every_row_says_that_it_is_made_up(made: World):
@@ -91,6 +108,9 @@ def test_a_planted_spike_stands_out_between_its_onset_and_end(made: World, visit
 
 def test_a_quiet_piece_stays_at_its_own_rhythm(made: World, visits: pd.DataFrame):
     quiet = made.truth.query("fact == 'quiet'")["content_id"]
+    assert len(quiet) == 18 + NEWS
+    old = made.content.set_index("content_id")["published_at"] < END - pd.Timedelta("7D")
+    quiet = quiet[quiet.map(old)]
     assert len(quiet) == 18
     daily = (
         visits[visits["content_id"].isin(quiet)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,17 @@ from analysis.simulate import look
 from analysis.simulate.behaviour import BEHAVIOURS
 from analysis.simulate.own import own
 from analysis.simulate.pieces import SITE, slug, title
-from analysis.simulate.world import HOUR, OWN, SITE_ZONE_H, Visits, bursts, publication, spike, visits
+from analysis.simulate.world import (
+    HOUR,
+    OWN,
+    SITE_ZONE_H,
+    Visits,
+    bursts,
+    news,
+    publication,
+    spike,
+    visits,
+)
 from analysis.tables import CONTENT, EVENTS, INTERVALS, READINGS, Table, conform, empty
 from analysis.urls import canonical, content_id, site
 
@@ -61,7 +72,7 @@ def world(seed: int = 0, days: int = 90, contents: int = 30) -> World:
         Length of the window that ends at ``END``; at least 14.
     contents
         Pieces published; the first dozen archetypes of ``behaviour.PLANTED`` are given to pieces
-        drawn by the seed, the rest stay quiet.
+        drawn by the seed, the rest stay quiet. ``NEWS`` more are published in the last days.
 
     Raises
     ------
@@ -70,35 +81,68 @@ def world(seed: int = 0, days: int = 90, contents: int = 30) -> World:
     """
     if days < 14 or contents < 1:
         raise ValueError(f"a world needs at least 14 days and 1 content, not {days} and {contents}")
-    rng = np.random.default_rng(seed)
     hours = days * 24
     begin = END - pd.Timedelta(days=days)
-    published = publication(rng, contents, hours)
-    runs = bursts(rng, published, begin, hours)
-    drawn = visits(rng, runs, published, begin, hours)
+    # the newest pieces are drawn apart, so that the rest is what it was without them
+    rng, late = np.random.default_rng(seed), np.random.default_rng([seed, 9])
+    published = [publication(rng, contents, hours), news(late, hours)]
+    shown = [
+        _shown(source, moments, begin, hours, first, marker(seed, days, contents))
+        for source, moments, first in zip((rng, late), published, (0, contents), strict=True)
+    ]
+    acts = own(shown[0].watch, seed)
+    watches = [part.watch for part in shown]
+    truth = [
+        _truth(part.watch, part.drawn, facts) for part, facts in zip(shown, (acts.facts, []), strict=True)
+    ]
+    return World(
+        content=_table([*(part.pieces for part in shown), pd.DataFrame(acts.content)], CONTENT),
+        events=_table([*_each(look.events, watches), pd.DataFrame(acts.events)], EVENTS),
+        readings=_table([*_each(look.readings, watches), pd.DataFrame(acts.readings)], READINGS),
+        intervals=_table(
+            [
+                *_each(look.hourly, watches),
+                *_each(look.daily, watches),
+                *(_counted(part.watch, part.drawn) for part in shown),
+            ],
+            INTERVALS,
+        ),
+        truth=pd.concat(truth, ignore_index=True).drop_duplicates(ignore_index=True),
+    )
 
+
+@dataclass(frozen=True)
+class _Shown:
+    """Pieces drawn together, what was done with them, and how it was watched."""
+
+    watch: look.Watch
+    drawn: Visits
+    pieces: pd.DataFrame
+
+
+def _shown(
+    rng: np.random.Generator, published: np.ndarray, begin: pd.Timestamp, hours: int, first: int, source: str
+) -> _Shown:
+    runs = bursts(rng, published, begin, hours, planted=first == 0)
+    drawn = visits(rng, runs, published, begin, hours)
     moments = begin + pd.to_timedelta(np.round(published * 3600), unit="s")
     local = moments + pd.Timedelta(hours=SITE_ZONE_H)
-    urls = [canonical(f"https://{SITE}/{at:%Y/%m}/{slug(number)}") for number, at in enumerate(local)]
+    urls = [canonical(f"https://{SITE}/{at:%Y/%m}/{slug(first + number)}") for number, at in enumerate(local)]
     ids = np.array([content_id(url) for url in urls])
-    watch = look.Watch(rng, runs, published, begin, hours, ids, marker(seed, days, contents))
     pieces = pd.DataFrame(
         {
             "content_id": ids,
             "url": urls,
-            "title": [title(number) for number in range(contents)],
+            "title": [title(first + number) for number in range(len(ids))],
             "published_at": moments,
             "site": [site(url) for url in urls],
         }
     )
-    acts = own(watch, seed)
-    return World(
-        content=_table([pieces, pd.DataFrame(acts.content)], CONTENT),
-        events=_table([*look.events(watch), pd.DataFrame(acts.events)], EVENTS),
-        readings=_table([*look.readings(watch), pd.DataFrame(acts.readings)], READINGS),
-        intervals=_table([*look.hourly(watch), *look.daily(watch), _counted(watch, drawn)], INTERVALS),
-        truth=_truth(watch, drawn, acts.facts),
-    )
+    return _Shown(look.Watch(rng, runs, published, begin, hours, ids, source), drawn, pieces)
+
+
+def _each(rows: Callable[[look.Watch], list[pd.DataFrame]], watches: list[look.Watch]) -> list[pd.DataFrame]:
+    return [frame for watch in watches for frame in rows(watch)]
 
 
 def _table(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:

@@ -20,6 +20,8 @@ HOUR = pd.Timedelta(hours=1)
 EDGE = 0.05
 """A planted spike lasts while the visits expected from it are at least this part of their peak."""
 SITE_ZONE_H = -5
+NEWS = 3
+"""Pieces that are as new at the end of the window as what an outlook is asked of."""
 # The site's own rhythm, by local hour and by weekday (Monday first), each with mean 1.
 DAY = np.array([.35, .25, .2, .2, .25, .4, .65, .95, 1.2, 1.35, 1.4, 1.4, 1.45, 1.4, 1.35, 1.3, 1.25, 1.2,
                 1.25, 1.45, 1.6, 1.5, 1.1, .7])  # fmt: skip
@@ -96,7 +98,14 @@ def publication(rng: np.random.Generator, pieces: int, hours: int) -> np.ndarray
     return day + rng.integers(13, 20, pieces) + np.round(rng.uniform(0, 1, pieces), 2)
 
 
-def bursts(rng: np.random.Generator, published: np.ndarray, begin: pd.Timestamp, hours: int) -> list[Burst]:
+def news(rng: np.random.Generator, hours: int) -> np.ndarray:
+    """When the newest pieces were published: in the last four days, so something rises at the end."""
+    return hours - np.sort(rng.uniform(30, 90, NEWS))[::-1]
+
+
+def bursts(
+    rng: np.random.Generator, published: np.ndarray, begin: pd.Timestamp, hours: int, *, planted: bool = True
+) -> list[Burst]:
     """Every run of sharing: the planted episodes and what each piece gets anyway."""
     out = []
     order = list(rng.permutation(len(published)))
@@ -119,7 +128,7 @@ def bursts(rng: np.random.Generator, published: np.ndarray, begin: pd.Timestamp,
             out.append(Burst(piece, name, start, size, episode, acts, expected))
 
     episode = 0
-    for piece, episodes in zip(order, PLANTED, strict=False):
+    for piece, episodes in zip(order, PLANTED if planted else (), strict=False):
         first = max(published[piece] + rng.uniform(2, 120), 24.0 * 3)
         room = hours - 24 * 8 - first
         starts = first + np.array([0.0, room * 0.6])[: len(episodes)]
