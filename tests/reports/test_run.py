@@ -100,6 +100,7 @@ def test_good_ones_come_out_beside_failing_dying_and_endless_ones(
     assert index.count('class="tag failed"') >= 4
 
 
+@pytest.mark.usefixtures("kept_parent")
 def test_equal_inputs_are_up_to_date_and_equal_bytes(project: Path, write: Writer, no_pictures: None) -> None:
     write("ok", *OK)
     said: list[str] = []
@@ -250,6 +251,7 @@ def test_list_shows_contracts_and_runs(project: Path, write: Writer) -> None:
     assert not (project / "reports").exists()
 
 
+@pytest.mark.usefixtures("kept_parent")
 def test_what_takes_longest_is_begun_first(project: Path, write: Writer, no_pictures: None) -> None:
     words = "import time, pathlib\nwith open('order', 'a') as file: print({name!r}, file=file)\n"
     for name, pause in (("a_short", ""), ("b_slow", "time.sleep(2)"), ("c_longer", "\n" + "# words\n" * 50)):
