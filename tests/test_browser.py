@@ -89,7 +89,7 @@ def opened(browser: Browser) -> Iterator[Opener]:
         if options.get("java_script_enabled", True):
             page.wait_for_load_state("load")
             if page.locator("figure.chart").count():
-                page.wait_for_selector("html[data-drawn]", state="attached", timeout=20_000)
+                page.wait_for_selector("html[data-drawn]", state="attached", timeout=90_000)
         return page, heard
 
     yield _open
