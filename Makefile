@@ -53,7 +53,7 @@ lab: env sample  ## JupyterLab on notebooks/, with the sample world
 
 PYTEST := $(BIN)/python -m pytest
 test: env sample  ## unit, property, planted-truth, notebook and browser tests
-	$(PYTEST) -n 2 --dist loadfile tests
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests
 	$(PYTEST) -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout 120 notebooks
 	$(PYTEST) --nbval --nbval-cell-timeout 120 tests/golden
 	@echo "All tests passed. Next: make report, then open reports/site/index.html"

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import nbformat
 import pandas as pd
 import pytest
 from nbformat import v4
+from one_parent import one_parent
 
 from analysis import train
 from analysis.reports.record import Record
@@ -28,6 +30,8 @@ ASKED = {
     "whole": ("overview", ["since=2018-01-01", "until=2018-04-01"]),
     "rising": ("outlook", ["as_of=2018-03-19T12:00"]),
 }
+AS_FILLED = "store-as-filled"
+"""Beside the site, the store before any notebook ran on it."""
 PAGES = [*SHIPPED, "hostile", "whole", "rising"]
 """The pages of reports; "whole" follows "before" in its series."""
 OTHERS = {
@@ -123,7 +127,7 @@ def _build(place: Path) -> dict[str, Record]:
     for name, code in (("hostile", HOSTILE), ("fails", FAILS)):
         cells = [v4.new_markdown_cell("# Titles that bite"), v4.new_code_cell(code)]
         nbformat.write(v4.new_notebook(cells=cells), notebooks / f"{name}.ipynb")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, one_parent():
         for name, value in (
             ("STORE", place / "store"),
             ("SITE", place / "site"),
@@ -134,6 +138,7 @@ def _build(place: Path) -> dict[str, Record]:
             patch.setenv(f"VIRALITY_{name}", str(value))
         fill(Store.open(), 0)
         train.train(Store.open(), TRAINED, [], 0)
+        shutil.copytree(place / "store", place / AS_FILLED)
         options = Options(timeout=280)
         done = make([], [], everything=True, options=options, say=_quiet)
         records = {record.report: record for record in done.records}

@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +29,8 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(part => { part.open = t
 SHARING = """buttons => buttons.map(button => button.dataset.title)
              .filter(title => /share|cloud|send|upload/i.test(title))"""
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PHONE_AT_NIGHT = {"viewport": PHONE, "is_mobile": True, "color_scheme": "dark"}
+PHONE_AT_NIGHT = {"viewport": PHONE, "is_mobile": True, "device_scale_factor": 2, "color_scheme": "dark"}
+ALL = [*PAGES, *OTHERS]
 # What a reader can use with a pointer; the inside of a chart is told in words and in a table.
 USABLE = """[...document.querySelectorAll("a[href], button, input, summary, [tabindex='0']")]
             .filter(node => node.checkVisibility() && !node.closest(".drawing"))"""
@@ -71,9 +73,9 @@ def browser() -> Iterator[Browser]:
         program.close()
 
 
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Opener]:
-    """Opens a page offline and listens to it."""
+@contextmanager
+def opening(browser: Browser) -> Iterator[Opener]:
+    """Opens pages offline and listens to them; they are closed at the end of the block."""
     contexts = []
 
     def _open(url: str, **options: Any) -> tuple[Page, Heard]:
@@ -89,12 +91,44 @@ def opened(browser: Browser) -> Iterator[Opener]:
         if options.get("java_script_enabled", True):
             page.wait_for_load_state("load")
             if page.locator("figure.chart").count():
-                page.wait_for_selector("html[data-drawn]", state="attached", timeout=20_000)
+                page.wait_for_selector("html[data-drawn]", state="attached", timeout=90_000)
         return page, heard
 
     yield _open
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Opener]:
+    """Opens pages for one test."""
+    with opening(browser) as opener:
+        yield opener
+
+
+# Drawing a page takes longer than looking at it: what looks at the same one gets it open, one after another.
+Shown = tuple[str, Page, Heard]
+
+
+@pytest.fixture(scope="module")
+def by_day(request: pytest.FixtureRequest, browser: Browser, built: Built) -> Iterator[Shown]:
+    """The name of a page, and it on a desk in the light."""
+    with opening(browser) as opener:
+        yield request.param, *opener(built.page(request.param), color_scheme="light")
+
+
+@pytest.fixture(scope="module")
+def by_night(request: pytest.FixtureRequest, browser: Browser, built: Built) -> Iterator[Shown]:
+    """The name of a page, and it on a desk in the dark."""
+    with opening(browser) as opener:
+        yield request.param, *opener(built.page(request.param), color_scheme="dark")
+
+
+@pytest.fixture(scope="module")
+def in_bed(request: pytest.FixtureRequest, browser: Browser, built: Built, served: str) -> Iterator[Shown]:
+    """The name of a page, and it from a server on a phone in the dark."""
+    with opening(browser) as opener:
+        yield request.param, *opener(served + built.path(request.param), offline=False, **PHONE_AT_NIGHT)
 
 
 def axe(page: Page) -> list[str]:
@@ -125,11 +159,9 @@ def served(built: Built) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_chart_is_drawn_and_nothing_is_asked_of_a_network(
-    built: Built, opened: Opener, name: str
-) -> None:
-    page, heard = opened(built.page(name))
+@pytest.mark.parametrize("by_day", PAGES, indirect=True)
+def test_every_chart_is_drawn_and_nothing_is_asked_of_a_network(built: Built, by_day: Shown) -> None:
+    name, page, heard = by_day
     charts = page.locator("figure.chart").count()
     assert charts == built.records[name].charts
     assert page.evaluate("Number(document.documentElement.dataset.drawn || 0)") == charts
@@ -143,25 +175,54 @@ def test_every_chart_is_drawn_and_nothing_is_asked_of_a_network(
     heard.is_clean()
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-@pytest.mark.parametrize("name", [*PAGES, *OTHERS])
-def test_it_also_works_from_a_server(
-    built: Built, opened: Opener, served: str, name: str, scripts: bool
-) -> None:
-    options = PHONE_AT_NIGHT if scripts else {"java_script_enabled": False}
-    page, heard = opened(served + built.path(name), offline=False, **options)
-    charts = page.locator("figure.chart")
-    for chart in charts.all():
-        assert chart.locator(".main-svg" if scripts else "img.picture").first.is_visible()
+def works_from_a_server(page: Page, heard: Heard, served: str, drawn: str) -> None:
+    """Assert that its charts are there, and nothing else is asked for."""
+    for chart in page.locator("figure.chart").all():
+        assert chart.locator(drawn).first.is_visible()
     assert page.locator("h1").count() == 1
     assert not heard.console
     assert all(url.startswith((served, "data:", "blob:")) for url in heard.requests)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", [*PAGES, *OTHERS])
-def test_axe_finds_nothing(built: Built, opened: Opener, name: str, scheme: str) -> None:
-    page, heard = opened(built.page(name), color_scheme=scheme)
+@pytest.mark.parametrize("in_bed", ALL, indirect=True)
+def test_it_also_works_from_a_server(in_bed: Shown, served: str) -> None:
+    _, page, heard = in_bed
+    works_from_a_server(page, heard, served, ".main-svg")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_it_also_works_from_a_server_without_scripts(
+    built: Built, opened: Opener, served: str, name: str
+) -> None:
+    page, heard = opened(served + built.path(name), offline=False, java_script_enabled=False)
+    works_from_a_server(page, heard, served, "img.picture")
+
+
+@pytest.mark.parametrize("by_night", PAGES, indirect=True)
+def test_on_paper_stand_pictures_and_numbers_and_no_buttons(by_night: Shown) -> None:
+    _, page, _ = by_night
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    page.emulate_media(media="print")
+    for chart in page.locator("figure.chart").all():
+        assert chart.locator("img.picture").is_visible()
+        assert not chart.locator(".drawing").is_visible()
+        assert chart.locator("table").is_visible() == has_numbers(chart)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator("button:visible:not(.sort)").count() == 0
+    page.emulate_media(media="screen")
+
+
+@pytest.mark.parametrize("by_day", ALL, indirect=True)
+def test_axe_finds_nothing_in_the_light(by_day: Shown) -> None:
+    _, page, heard = by_day
+    page.evaluate(OPEN_ALL)
+    assert axe(page) == []
+    heard.is_clean()
+
+
+@pytest.mark.parametrize("by_night", ALL, indirect=True)
+def test_axe_finds_nothing_in_the_dark(by_night: Shown) -> None:
+    _, page, heard = by_night
     page.evaluate(OPEN_ALL)
     assert axe(page) == []
     heard.is_clean()
@@ -183,12 +244,10 @@ def test_without_scripts_there_are_pictures_and_numbers(built: Built, opened: Op
     heard.is_clean()
 
 
-@pytest.mark.parametrize("name", [*PAGES, *OTHERS])
-def test_a_phone_needs_no_sideways_scrolling(built: Built, opened: Opener, name: str) -> None:
-    page, heard = opened(built.page(name), viewport=PHONE, is_mobile=True, device_scale_factor=2)
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= PHONE["width"]
-    heard.is_clean()
+@pytest.mark.parametrize("in_bed", ALL, indirect=True)
+def test_a_phone_needs_no_sideways_scrolling(in_bed: Shown) -> None:
+    _, page, _ = in_bed
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 @pytest.mark.parametrize("name", ["index", "history", "contents", "content"])
@@ -197,19 +256,6 @@ def test_a_phone_shows_what_a_run_is_called_and_what_it_said(built: Built, opene
     box = page.locator("table tbody tr td").nth(1).bounding_box()
     assert box is not None
     assert box["x"] + box["width"] <= PHONE["width"]
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_on_paper_stand_pictures_and_numbers_and_no_buttons(built: Built, opened: Opener, name: str) -> None:
-    page, _ = opened(built.page(name), color_scheme="dark")
-    assert page.pdf(format="A4").startswith(b"%PDF")
-    page.emulate_media(media="print")
-    for chart in page.locator("figure.chart").all():
-        assert chart.locator("img.picture").is_visible()
-        assert not chart.locator(".drawing").is_visible()
-        assert chart.locator("table").is_visible() == has_numbers(chart)
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert page.locator("button:visible:not(.sort)").count() == 0
 
 
 @pytest.mark.parametrize("name", ["outlook", "index", "changes"])

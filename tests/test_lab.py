@@ -80,7 +80,7 @@ OPEN = """async path => {
   window.panel = panel;
   await panel.context.ready;
   await panel.sessionContext.ready;
-  for (let n = 0; n < 600 && panel.sessionContext.session?.kernel?.status !== "idle"; n++)
+  for (let n = 0; n < 900 && panel.sessionContext.session?.kernel?.status !== "idle"; n++)
     await new Promise(done => setTimeout(done, 100));
   return panel.sessionContext.session?.kernel?.status;
 }"""
@@ -197,7 +197,7 @@ def address(place: Path) -> Iterator[str]:
         )
     home = f"http://127.0.0.1:{port}/"
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE / 1000
         while True:
             try:
                 urllib.request.urlopen(f"{home}api/status?token={token}", timeout=5).close()

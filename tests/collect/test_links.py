@@ -59,7 +59,7 @@ def seen(store, body, headers=None, status=200, **more):
     answers = {"/s/abc": (status, {**HTML, **(headers or {})}, body.encode()), **more}
     with loopback(lambda request: answers.get(request.path, (404, {}, b""))) as server:
         place = links.Place("lobsters", "abc", f"{server.url}/s/abc", (content_id(ESSAY),))
-        links.look([place], store, clock=Still(), limits=False, private=True, timeout=5)
+        links.look([place], store, clock=Still(), limits=False, private=True)
     return store.read("readings")
 
 

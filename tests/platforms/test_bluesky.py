@@ -1,10 +1,14 @@
 """Bluesky through atproto on loopback: recorded posts, likes and quotes, and the live stream."""
 
+import itertools
 import json
+import socket
 import threading
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
+from atproto_subscription import websocket as subscription
 from fakes import Still, fetch, rows, session, site_ask, url_ask
 from loopback import answers, loopback
 from websockets.sync.server import serve as websocket
@@ -355,19 +359,21 @@ def v2(event, seq):
 
 
 class Jetstream:
-    """A server that sends frames from a cursor on, then waits; a frame is (seq, text)."""
+    """A server that sends frames from a cursor on, then closes; a frame is (seq, text)."""
 
     def __init__(self):
         self.frames, self.asked, self.done = [], [], threading.Event()
+        self.silence = 0  # seconds before the first frame
 
     def __call__(self, connection):
         path = connection.request.path
         self.asked.append(path)
         cursor = int(path.partition("cursor=")[2].partition("&")[0] or 0)
+        if self.done.wait(self.silence):
+            return
         for seq, text in self.frames:
             if seq >= cursor:
                 connection.send(text)
-        self.done.wait(20)
 
 
 @pytest.fixture
@@ -385,10 +391,11 @@ def jetstream(monkeypatch):
         thread.join(timeout=5)
 
 
-def follow(asks, places=None, idle=0.4):
+def follow(asks, places=None, seconds=60, idle=60):
+    """What comes until the server closes: no machine is so slow that the seconds matter."""
     desk = session("bluesky", Still(NOW))
     desk.places.update(places or {})
-    return list(stream.follow(asks, desk, seconds=5, idle=idle)), desk
+    return list(stream.follow(asks, desk, seconds=seconds, idle=idle)), desk
 
 
 def commit(
@@ -503,6 +510,59 @@ def test_a_stopped_run_goes_on_where_it_stood(jetstream):
     assert after.places[stream.CURSOR] == "3"
 
 
+def test_an_open_stream_that_stays_silent_is_at_its_tip(jetstream):
+    jetstream.frames, jetstream.silence = [(1, v2(link(1), 1))], 20
+    batches, desk = follow([url_ask("https://example.com/a")], idle=0.1)
+    assert batches == []
+    assert stream.CURSOR not in desk.places
+    assert len(jetstream.asked) == 1
+
+
+@pytest.fixture
+def tried_again_at_once(monkeypatch):
+    monkeypatch.setattr(subscription.WebsocketClientBase, "_get_reconnection_delay", lambda self: 0.01)
+
+
+@pytest.mark.usefixtures("tried_again_at_once")
+def test_a_stream_that_opens_late_is_not_silent(jetstream, monkeypatch):
+    waits = [TimeoutError(), ConnectionRefusedError()]
+
+    def slow(*words, **options):
+        if waits:
+            raise waits.pop()
+        return connect(*words, **options)
+
+    connect = subscription.connect
+    monkeypatch.setattr(subscription, "connect", slow)
+    jetstream.frames = [(1, v2(link(1), 1))]
+    batches, _ = follow([url_ask("https://example.com/a")])
+    assert [e["kind"] for e in rows(batches, "events")] == ["submission"]
+
+
+@pytest.mark.usefixtures("tried_again_at_once")
+def test_a_stream_that_never_opens_is_unknown(monkeypatch):
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        port = nobody_listens.getsockname()[1]
+        monkeypatch.setenv("VIRALITY_BLUESKY_STREAM_URL", f"ws://127.0.0.1:{port}/xrpc")
+        with pytest.raises(Unknown, match=r"not opened within 0\.5 s"):
+            follow([url_ask("https://example.com/a")], seconds=0.5, idle=0.1)
+
+
+def test_what_a_short_window_leaves_comes_in_the_next(jetstream, monkeypatch):
+    jetstream.frames = [(n, v2(link(n), n)) for n in range(1, 101)]
+    ask = url_ask("https://example.com/a")
+    ticks = itertools.count()
+    with monkeypatch.context() as patch:
+        patch.setattr(stream, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+        first, desk = follow([ask])
+    seen = len(rows(first, "events"))
+    assert 0 < seen < 100
+    assert desk.places[stream.CURSOR] == str(seen)
+    second, _ = follow([ask], desk.places)
+    assert len({e["event_id"] for e in rows(first, "events") + rows(second, "events")}) == 100
+
+
 def test_deletes_are_applied(jetstream, tmp_path):
     undo = commit(2, operation="delete")
     gone = commit(1, operation="delete", collection="app.bsky.feed.post")
@@ -582,7 +642,7 @@ def test_search_and_stream_know_a_like_by_the_same_id(serve, jetstream):
 
 def test_the_stream_runs_without_a_key(jetstream, monkeypatch):
     monkeypatch.delenv("VIRALITY_BLUESKY_APP_PASSWORD")
-    monkeypatch.setenv("VIRALITY_BLUESKY_LIVE", "1")
+    monkeypatch.setenv("VIRALITY_BLUESKY_LIVE", "60")
     jetstream.frames = [(1, v2(link(1), 1))]
     desk = session("bluesky", Still(NOW))
     seen = []

@@ -14,7 +14,7 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 
 def reader(private=True):
-    return Reader(Connection(cards()["lobsters"], clock=Still(), timeout=5), private=private)
+    return Reader(Connection(cards()["lobsters"], clock=Still()), private=private)
 
 
 def serve(routes):
@@ -215,7 +215,7 @@ def test_a_robots_txt_that_multiplies_is_a_no():
 @pytest.mark.parametrize(("delay", "seconds"), [("7.5", 7.5), ("0.1", 2.0), ("1e30", 86400.0), ("soon", 2.0)])
 def test_the_delay_a_host_asks_for_is_kept(delay, seconds, monkeypatch):
     robots = (200, {}, f"User-agent: virality\nCrawl-delay: {delay}\n".encode())
-    desk, asked = Connection(cards()["lobsters"], clock=Still(), timeout=5), []
+    desk, asked = Connection(cards()["lobsters"], clock=Still()), []
     polite = desk.politely
     monkeypatch.setattr(
         desk, "politely", lambda ask, limits, scope: asked.append(limits[0].seconds) or polite(ask)
@@ -265,9 +265,7 @@ def test_a_passing_fault_is_tried_again():
     answers = iter([(404, {}, b""), (503, {"Retry-After": "1"}, b""), (200, HTML, b"<a href=/x>")])
     clock = Still()
     with loopback(lambda request: next(answers)) as server:
-        page = Reader(Connection(cards()["lobsters"], clock=clock, timeout=5), private=True).read(
-            server.url + "/p"
-        )
+        page = Reader(Connection(cards()["lobsters"], clock=clock), private=True).read(server.url + "/p")
         assert "href" in page.html
 
 

@@ -1,7 +1,6 @@
 """A network that is cut in the middle of an upload, and two publishers at once."""
 
 import shutil
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,10 +50,8 @@ def test_a_network_cut_in_the_middle_leaves_the_old_site(
         (staged / "figure.csv").write_text(f"run\n{record.id}\n" + "1234567890" * 20_000 + "\n" * 50)
         growing.site.publish(record, staged)
         road.left = after
-        began = time.monotonic()
         with pytest.raises(UserError, match="the same command goes on"):
             publish(name, site=growing.folder, say=quiet)
-        assert time.monotonic() - began < 60
         assert read("manifest.json") == before
         assert read("index.html") == index
         assert mixed(read) == []

@@ -1,11 +1,12 @@
 """Tiny notebooks, and a project folder of their own for reports to run in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat import v4
+from one_parent import one_parent
 
 PARAMETERS = "#parameters"
 
@@ -36,6 +37,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("STORE", "SITE", "NOTEBOOKS"):
         monkeypatch.delenv(f"VIRALITY_{name}", raising=False)
     return tmp_path
+
+
+@pytest.fixture
+def kept_parent() -> Iterator[None]:
+    """One process to fork from for all the commands of a test."""
+    with one_parent():
+        yield
 
 
 @pytest.fixture

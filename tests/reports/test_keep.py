@@ -25,6 +25,7 @@ BENCH = (
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.usefixtures("kept_parent")
 def test_a_chart_is_one_line_away_from_a_report(
     project: Path, write: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

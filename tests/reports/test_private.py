@@ -118,6 +118,7 @@ def test_nor_does_the_site_of_the_shipped_notebooks(built: "Built") -> None:
     assert _naming(built.folder, built.folder) == []
 
 
+@pytest.mark.usefixtures("kept_parent")
 def test_mended_or_thinned_out_its_failure_is_forgotten(
     project: Path, write: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

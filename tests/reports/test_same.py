@@ -15,14 +15,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from built_site import AS_FILLED, SHIPPED, Built
 
 from analysis.reports import private
-from analysis.reports.run import Options, make
-from analysis.simulate import fill
-from analysis.store import Store
+from analysis.reports.run import make
 
-ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 CELL_FILE = re.compile(r"\S*/ipykernel_\d+/\d+\.py")
 ODD = (
     "# Everything a cell can say",
@@ -132,6 +129,7 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.usefixtures("kept_parent")
 def test_whatever_a_cell_says_is_said(project: Path, write: Callable[..., Path], blind: None) -> None:
     paths = {"odd": write("odd", *ODD)}
     paths |= {name: write(name, *cells) for name, cells in ENDS.items()}
@@ -153,23 +151,15 @@ def test_whatever_a_cell_says_is_said(project: Path, write: Callable[..., Path],
         assert_same(ours(project, name), notebook)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_the_shipped_notebooks_say_the_same(
-    tmp_path: Path, blind: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(Store.open(tmp_path / "store"), 0)
-    shutil.copytree(tmp_path / "store", tmp_path / "other")
-    monkeypatch.setenv("VIRALITY_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("VIRALITY_SITE", str(tmp_path / "reports/site"))
-    done = make(SHIPPED, [], options=Options(timeout=280), say=lambda line: None)
-    assert not done.failed
+def test_the_shipped_notebooks_say_the_same(tmp_path: Path, built: Built) -> None:
+    place = built.folder.parent
 
     def command(name: str) -> nbformat.NotebookNode:
-        store = shutil.copytree(tmp_path / "other", tmp_path / name)  # a notebook may append to it
-        plain(ROOT / "notebooks" / f"{name}.ipynb", tmp_path / f"{name}.ipynb", store)
+        store = shutil.copytree(place / AS_FILLED, tmp_path / name)  # a notebook may append to it
+        plain(place / "notebooks" / f"{name}.ipynb", tmp_path / f"{name}.ipynb", store)
         return published(tmp_path / f"{name}.ipynb")
 
     with ThreadPoolExecutor(2) as pool:
         theirs = pool.map(command, SHIPPED)
         for name, notebook in zip(SHIPPED, theirs, strict=True):
-            assert_same(ours(tmp_path, name), notebook)
+            assert_same(nbformat.read(built.run(name) / "notebook.ipynb", 4), notebook)

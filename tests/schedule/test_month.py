@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import stamina
 from loopback import loopback
+from one_parent import one_parent
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
@@ -25,7 +26,6 @@ from analysis.errors import UserError
 from analysis.publish import folder
 from analysis.reports import run as reports
 from analysis.reports import site as sites
-from analysis.reports.process import Processes
 from analysis.reports.site import Site
 from analysis.schedule import journal, problems
 from analysis.schedule.commands import Ended
@@ -71,13 +71,6 @@ class Killed(BaseException):
 class Doomed(Run):
     def end(self, why, status):
         return 1 if "Killed" in why else super().end(why, status)
-
-
-class Kept(Processes):
-    """The process that reports are forked from, kept from one report to the next."""
-
-    def close(self):
-        pass
 
 
 class Month(House):
@@ -175,14 +168,6 @@ def month(house, write, monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", "/nonexistent/chromium")
     reports.pictures.browser.cache_clear()
     write("pulse", "# Pulse", "#parameters\ntop: int = 3  # how many", MOOD + COUNT)
-    shared = []
-
-    def processes(*words):  # one process to fork from for the whole month
-        if not shared or shared[-1].stopped:
-            shared.append(Kept(*words))
-        return shared[-1]
-
-    monkeypatch.setattr(reports, "Processes", processes)
 
     def platform(request):
         if request.path.startswith("/item"):
@@ -194,6 +179,7 @@ def month(house, write, monkeypatch):
         return 200, {}, {"hits": [hit], "nbHits": 1, "hitsPerPage": 1000}
 
     with (
+        one_parent(),
         stamina.set_testing(True, attempts=2),
         loopback(platform) as there,
         loopback((200, {}, b"")) as webhook,
@@ -207,8 +193,6 @@ def month(house, write, monkeypatch):
         found.mood("well")
         monkeypatch.setattr(reports, "_now", lambda: found.clock.now().isoformat(timespec="milliseconds"))
         yield found
-    for one in shared:
-        Processes.close(one)
     reports.pictures.browser.cache_clear()
 
 

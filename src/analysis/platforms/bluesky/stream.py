@@ -27,12 +27,16 @@ EVERY_SECONDS, EVERY_ROWS = 2.0, 2000
 # so long without a frame, from a stream that carries hundreds a second, and we are at its tip
 IDLE_SECONDS = 10.0
 FULL = 50_000
+ENDED = object()
 
 
 def follow(
     asks: Sequence[Ask], session: Session, *, seconds: float, idle: float = IDLE_SECONDS
 ) -> Iterator[Batch]:
     """Follow the stream from where the last run stood, for at most ``seconds``, or until nothing comes.
+
+    Nothing comes when an open stream is silent for ``idle`` seconds: the time it takes to be opened, or
+    opened again, says nothing of what it carries. One that was never opened is Unknown, not silent.
 
     Kept are posts that carry a watched URL or a link to a watched site, and likes, reposts and quotes
     of posts known to do so. A delete of one of these, or of its account, goes to ``Batch.gone``. The
@@ -45,23 +49,36 @@ def follow(
     frames: queue.Queue[Any] = queue.Queue(maxsize=FULL)
     bad = threading.Semaphore(0)
 
-    class Counting(JetstreamClient):
-        """The client skips a frame it cannot decode; skipped and counted is honest."""
+    class Tail(JetstreamClient):
+        """The client, which counts what it cannot decode and stops where nothing more comes."""
+
+        opened = False
+
+        def _get_client(self) -> Any:
+            connection = super()._get_client()
+            self.opened = True
+            return connection
 
         def _handle_frame_decoding_error(self, exception: Exception) -> None:
             bad.release()
+
+        def _handle_websocket_error_or_stop(self, exception: Exception) -> bool:
+            # out of time inside a connection is silence; before it, the server was slow to answer
+            silent = isinstance(exception, TimeoutError) and self._client is not None
+            return silent or super()._handle_websocket_error_or_stop(exception)
 
     cursor = session.load(CURSOR)
     params: dict[str, Any] = {"collections": [POST, LIKE, REPOST], "kinds": ["commit", "account"]}
     if cursor:
         params["cursor"] = int(cursor)
     base = session.option("stream_url", "wss://jetstream.us-east.bsky.network/xrpc")
-    client = Counting(params=params, base_uri=base, compress=session.option("compress", "yes") == "yes")
+    compress = session.option("compress", "yes") == "yes"
+    client = Tail(params=params, base_uri=base, recv_timeout=idle, compress=compress)
 
     def run() -> None:
         try:
             client.start(frames.put, lambda error: frames.put(error))
-            frames.put(None)
+            frames.put(ENDED)
         except BaseException as error:
             frames.put(error)
 
@@ -75,16 +92,17 @@ def follow(
     try:
         while not over:
             try:
-                frame = frames.get(timeout=max(0.05, min(idle, ends - time.monotonic())))
+                frame = frames.get(timeout=max(0.05, ends - time.monotonic()))
             except queue.Empty:
-                over = True
-                frame = None
+                frame = ENDED
             if isinstance(frame, JetstreamCursorTooOldError):
                 session.save(CURSOR, "")
                 raise Unknown("failed", "the stream no longer holds where we stood; the next run starts anew")
             if isinstance(frame, BaseException):
                 raise Unknown("failed", f"the stream ended ({type(frame).__name__})")
-            if frame is not None:
+            if frame is ENDED:
+                over = True
+            else:
                 seq = getattr(frame, "seq", None)
                 if watch.needs_flush(frame):
                     yield from _flush(watch, session, last, bad)
@@ -94,6 +112,8 @@ def follow(
             if over or len(watch.rows) >= EVERY_ROWS or time.monotonic() - flushed > EVERY_SECONDS:
                 yield from _flush(watch, session, last, bad)
                 flushed = time.monotonic()
+        if not client.opened:
+            raise Unknown("failed", f"the stream was not opened within {seconds:g} s")
     finally:
         client.stop()
         while thread.is_alive():  # it may be waiting for room in the queue
