@@ -42,6 +42,7 @@ sample report lab test check bench: export VIRALITY_STORE ?= $(CURDIR)/data/samp
 
 sample: env
 	@$(BIN)/virality simulate
+	@test -d "$(VIRALITY_STORE)/models" || { echo "sample: learning how its items grow"; $(BIN)/virality train > /dev/null; }
 
 report: env sample  ## every notebook on the sample world, published to reports/site/index.html
 	@$(BIN)/virality report --all

@@ -225,7 +225,7 @@ def _told(
     top = last.loc[(last["forecast"] / last["value"].clip(lower=1)).idxmax()]
     on = items["platform"].nunique()
     rough = int(last["basis"].isin(["typical", "pooled"]).sum())
-    where = f"{top['metric']} on {platforms[top['platform']]}"
+    where = f"{_words(top['metric'])} on {platforms[top['platform']]}"
     said = (
         f"{len(items):,} items are rising on {on} platform{'s' if on > 1 else ''}; {len(last):,} can be "
         f"forecast. The steepest for its platform stands at {top['value']:,.0f} {where} "
@@ -248,7 +248,7 @@ def _wide(made: pd.DataFrame, titles: dict[str, str], platforms: dict[str, str])
     """One row an item, one column a horizon, in the order of ``made``."""
     kept = ["platform", "item_id"]
     last = made.drop_duplicates(kept, keep="last")  # its rows go from the nearest horizon to the furthest
-    now = [f"{value:,.0f} {metric}" for value, metric in zip(last["value"], last["metric"], strict=True)]
+    now = [f"{value:,.0f} {_words(metric)}" for value, metric in zip(last["value"], last["metric"], strict=True)]
     table = last.assign(now=now).set_index(kept)
     table["title"] = [titles.get(*pair) for pair in zip(last["content_id"], last["item_id"], strict=True)]
     for horizon, name in HORIZON_NAMES.items():
@@ -269,6 +269,10 @@ def _wide(made: pd.DataFrame, titles: dict[str, str], platforms: dict[str, str])
         return table[[name for name in COLUMNS if name != OVER]]
     # the end weighs that an item may be over, an age does not: else it would promise more than the end
     return table[COLUMNS].rename(columns={name: f"{name}, if read then" for name in NEARER})
+
+
+def _words(metric: str) -> str:
+    return metric.replace("_", " ")
 
 
 def _sorted(made: pd.DataFrame) -> pd.DataFrame:
