@@ -4,7 +4,7 @@ import itertools
 import json
 import socket
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -638,6 +638,18 @@ def test_search_and_stream_know_a_like_by_the_same_id(serve, jetstream):
     ids = [{e["event_id"] for e in rows(b, "events") if e["kind"] == "like"} for b in (searched, streamed)]
     assert ids[0] == ids[1]
     assert len(ids[0]) == 1
+
+
+def test_a_url_that_is_not_due_in_a_run_is_watched_all_the_same_for_a_month(jetstream):
+    first, other = (url_ask(f"https://example.com/{name}") for name in "ab")
+    _, desk = follow([first])
+    jetstream.frames = [(1, v2(link(1, "https://example.com/a"), 1))]
+    batches, desk = follow([other], desk.places)
+    assert [e["content_id"] for e in rows(batches, "events")] == [content_id("https://example.com/a")]
+    jetstream.frames.append((2, v2(link(2, "https://example.com/a"), 2)))
+    late = session("bluesky", Still(NOW + timedelta(days=32)))
+    late.places.update(desk.places)
+    assert rows(list(stream.follow([other], late, seconds=60, idle=60)), "events") == []
 
 
 def test_the_stream_runs_without_a_key(jetstream, monkeypatch):

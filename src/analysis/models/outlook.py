@@ -248,7 +248,8 @@ def _wide(made: pd.DataFrame, titles: dict[str, str], platforms: dict[str, str])
     """One row an item, one column a horizon, in the order of ``made``."""
     kept = ["platform", "item_id"]
     last = made.drop_duplicates(kept, keep="last")  # its rows go from the nearest horizon to the furthest
-    now = [f"{value:,.0f} {_words(metric)}" for value, metric in zip(last["value"], last["metric"], strict=True)]
+    counts = zip(last["value"], last["metric"], strict=True)
+    now = [f"{value:,.0f} {_words(metric)}" for value, metric in counts]
     table = last.assign(now=now).set_index(kept)
     table["title"] = [titles.get(*pair) for pair in zip(last["content_id"], last["item_id"], strict=True)]
     for horizon, name in HORIZON_NAMES.items():

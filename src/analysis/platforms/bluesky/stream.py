@@ -143,21 +143,24 @@ class Watch:
 
     def __init__(self, asks: Sequence[Ask], session: Session) -> None:
         self.session = session
-        self.urls = {
-            ask.content_id or content_id(ask.value): ask.url or ask.value for ask in asks if ask.kind == "url"
-        }
-        self.sites = {ask.value.removeprefix("www.") for ask in asks if ask.kind == "site"}
+        watched = [key.split(" ", 1) for key in self._remembered(asks)]
+        self.contents = {name for kind, name in watched if kind == "url"}
+        self.sites = {name for kind, name in watched if kind == "site"}
         self.gone: set[str] = set()
         self._fresh()
 
-    def _remembered(self, asks: Sequence[Ask]) -> list[tuple[str, str, str]]:
-        """What is asked now, and what was asked lately: the stream goes on for URLs that are not due."""
+    def _remembered(self, asks: Sequence[Ask]) -> list[str]:
+        """What is asked now, and what was asked lately: the stream passes by URLs that are not due, too."""
         now = self.session.now()
         known = json.loads(self.session.load(WATCHED) or "{}")
         known = {key: day for key, day in known.items() if now - moment(day) < FORGET_AFTER}
-        known |= {f"{ask.kind} {ask.value}": now.isoformat() for ask in asks if ask.kind in ("url", "site")}
+        for ask in asks:
+            if ask.kind == "url":
+                known[f"url {ask.content_id or content_id(ask.value)}"] = now.isoformat()
+            elif ask.kind == "site":
+                known[f"site {ask.value.removeprefix('www.')}"] = now.isoformat()
         self.session.save(WATCHED, json.dumps(known))
-        return [key.partition(" ") for key in known]
+        return list(known)
 
     def _fresh(self) -> None:
         self.rows = Rows(PLATFORM, self.session.now(), "bluesky jetstream", "bluesky jetstream")
@@ -206,7 +209,7 @@ class Watch:
         subject = records.native(self.session, parent) if parent else None
         found = None
         for url in records.links(record):
-            if content_id(url) in self.urls or any(
+            if content_id(url) in self.contents or any(
                 site(url) == wanted or site(url).endswith(f".{wanted}") for wanted in self.sites
             ):
                 found = self.rows.content(url)
