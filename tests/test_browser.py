@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 from built_site import OTHERS, PAGES, Built
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
+from analysis.platforms import cards
 from analysis.reports import figures, pictures
 from analysis.reports.single import single
 
@@ -215,6 +217,15 @@ def test_on_paper_stand_pictures_and_numbers_and_no_buttons(built: Built, opened
         shown = header.evaluate("node => getComputedStyle(node, '::before').content")
         assert json.loads(shown) == header.get_attribute("data-words")
     assert page.locator(".check details:visible").count() == 0
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name not in ("outlook", "rising", "hostile")])
+def test_platforms_go_by_the_name_people_know(built: Built, name: str) -> None:
+    known = {card.name for card in cards().values() if card.title != card.name}
+    page = (built.folder / built.path(name)).read_text(encoding="utf-8").partition("<footer")[0]
+    cells = {unescape(words).strip() for words in re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", page)}
+    assert not known & cells
+    assert {card.title for card in cards().values()} & cells
 
 
 @pytest.mark.parametrize("name", ["outlook", "index", "changes"])
