@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import pytest
 from built_site import OTHERS, PAGES, Built
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
+from analysis.platforms import cards
 from analysis.reports import figures, pictures
 from analysis.reports.single import single
 
@@ -29,6 +31,7 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(part => { part.open = t
 SHARING = """buttons => buttons.map(button => button.dataset.title)
              .filter(title => /share|cloud|send|upload/i.test(title))"""
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+SHEET = 680  # pixels between the margins of A4
 PHONE_AT_NIGHT = {"viewport": PHONE, "is_mobile": True, "device_scale_factor": 2, "color_scheme": "dark"}
 ALL = [*PAGES, *OTHERS]
 # What a reader can use with a pointer; the inside of a chart is told in words and in a table.
@@ -200,7 +203,7 @@ def test_it_also_works_from_a_server_without_scripts(
 
 @pytest.mark.parametrize("by_night", PAGES, indirect=True)
 def test_on_paper_stand_pictures_and_numbers_and_no_buttons(by_night: Shown) -> None:
-    _, page, _ = by_night
+    name, page, _ = by_night
     assert page.pdf(format="A4").startswith(b"%PDF")
     page.emulate_media(media="print")
     for chart in page.locator("figure.chart").all():
@@ -208,8 +211,28 @@ def test_on_paper_stand_pictures_and_numbers_and_no_buttons(by_night: Shown) -> 
         assert not chart.locator(".drawing").is_visible()
         assert chart.locator("table").is_visible() == has_numbers(chart)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert page.locator("button:visible:not(.sort)").count() == 0
+    # a header that is repeated on the next sheet has no buttons, and says the same
+    assert page.locator("button:visible").count() == 0
+    for header in page.locator("th[data-words]").all():
+        shown = header.evaluate("node => getComputedStyle(node, '::before').content")
+        assert json.loads(shown) == header.get_attribute("data-words")
+    assert page.locator(".check details:visible").count() == 0
+    # browsers shrink a page by a quarter at most: of what is wider the last columns would be lost
+    before = page.viewport_size
+    page.set_viewport_size({"width": SHEET, "height": 960})
+    widths = page.locator("table:visible").evaluate_all("all => all.map(table => table.offsetWidth)")
+    page.set_viewport_size(before)
     page.emulate_media(media="screen")
+    assert name == "hostile" or max(widths, default=0) <= 1.25 * SHEET
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "hostile"])
+def test_platforms_go_by_the_name_people_know(built: Built, name: str) -> None:
+    known = {card.name for card in cards().values() if card.title != card.name}
+    page = (built.folder / built.path(name)).read_text(encoding="utf-8").partition("<footer")[0]
+    cells = {unescape(words).strip() for words in re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", page)}
+    assert not known & cells
+    assert {card.title for card in cards().values()} & cells
 
 
 @pytest.mark.parametrize("by_day", ALL, indirect=True)

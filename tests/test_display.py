@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.checks.check import Check
-from analysis.display import table_html, text
+from analysis.display import DRESS, table_html, text
 from analysis.models.result import Result
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{7*7}}"
@@ -54,7 +54,7 @@ def test_nothing_from_a_platform_becomes_markup():
     check = Check(HOSTILE, None, HOSTILE, frame)
     result = Result(frame, "inconclusive", HOSTILE, HOSTILE, (check,), "spikes 1.0", {})
     for html in (table_html(frame, caption=HOSTILE), check._repr_html_(), result._repr_html_()):
-        found = tags(html)
+        found = tags(html.replace(DRESS, "", 1))
         assert found.seen <= {"table", "caption", "thead", "tbody", "tr", "th", "td", "div", "p", "strong"}
         assert found.attributes <= {"class", "scope"}
 

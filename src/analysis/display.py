@@ -19,6 +19,24 @@ LONGEST = 200
 NUMBER = ' class="number"'
 # JupyterLab typesets $...$ in any output: two prices in a title would vanish, and \href make a link of them.
 AS_IT_IS = "mathjax_ignore"
+# JupyterLab sets tables to the right, words as well, and knows nothing of verdicts. The colours are those of
+# its theme. A page has a style sheet of its own, and drops this one.
+DRESS = (
+    "<style>"
+    ".data :is(th,td):not(.number),.data caption{text-align:left}"
+    ".data :is(th,td){vertical-align:top}"
+    ".data td.number{white-space:nowrap}"
+    ".data caption{font-weight:600;padding:.5em 0}"
+    ".result>.verdict,.result>.verdict+p,.check{border-left:4px solid var(--jp-border-color1,#888);"
+    "margin:0;padding:.25em .75em}"
+    ".result>.verdict.found,.result>.verdict.found+p{border-color:var(--jp-success-color1,#0c6144)}"
+    ".result>.verdict.inconclusive,.result>.verdict.inconclusive+p,.check.cannot-say"
+    "{border-color:var(--jp-warn-color1,#b36b00)}"
+    ".check.failed{border-color:var(--jp-error-color1,#9d2412)}"
+    ".result>.verdict+p,.result>table{margin-bottom:1em}"
+    ".result>.model{color:var(--jp-ui-font-color2,#666);font-size:.85em}"
+    "</style>"
+)
 # The same for frames that analysts show by themselves, and for what a Styler shows of a cell.
 pd.options.display.html.use_mathjax = False
 pd.options.styler.html.mathjax = False
@@ -77,7 +95,7 @@ class Shown:
     plain: str
 
     def _repr_html_(self) -> str:
-        return self.html
+        return DRESS + self.html
 
     def __repr__(self) -> str:
         return self.plain

@@ -141,6 +141,8 @@ def test_every_chart_over_time_marks_what_happened_to_its_platforms():
         words = [str(a.text) for a in figure.layout.annotations if "withdrawn" in str(a.text)]
         assert words, name
         assert all("<b>" not in text for text in words), name
+        notes = [a for a in figure.layout.annotations if "withdrawn" in str(a.text)]
+        assert all(note.font.shadow == style.HALO for note in notes), name  # readable over hatching
         assert "Marked: " in figure.layout.meta["description"], name
 
 
@@ -153,6 +155,14 @@ def test_a_glance_hatches_the_time_in_which_no_visit_is_known():
     hatched = [t for t in drawn.data if t.type == "scatter" and t.fillpattern.shape == "/"]
     assert [pd.Timestamp(x) for x in hatched[0].x[1:3]] == [start[10], start[20]]
     assert "Visits unknown in one stretch, hatched" in drawn.layout.meta["description"]
+    assert len(hatched) == len(drawn.layout.yaxis.tickvals)
+    called = [a for a in drawn.layout.annotations if str(a.text).startswith("<b>")]
+    for (
+        note
+    ) in called:  # a title's words stand above its place, within a third of a row: nothing is hatched there
+        for trace in hatched:
+            band = [y for y in trace.y if y is not None]
+            assert min(band) > note.y or max(band) < note.y - 1 / 3
 
 
 def test_unlike_metrics_never_share_an_axis():

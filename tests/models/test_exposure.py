@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.models.exposure import dark_social, matched, raw_and_cleaned, visits_per_share
+from analysis.platforms import cards
 
 START = pd.Timestamp("2026-03-02", tz="UTC")
 
@@ -90,6 +91,13 @@ def test_visits_per_share_by_platform():
     assert result.verdict == "found"
     again = visits_per_share(pd.DataFrame(rows), pd.DataFrame(acts), seed=1)
     pd.testing.assert_frame_equal(result.extra["platforms"], again.extra["platforms"])
+
+
+def test_the_check_of_visits_per_share_names_platforms_as_people_do():
+    rows = [interval(content, "hackernews", 10.0) for content in ("a", "b")]
+    shares = [event(content, "hackernews") for content in ("a", "b")]
+    found = visits_per_share(pd.DataFrame(rows), pd.DataFrame(shares), cards=cards())
+    assert found.checks[0].table["platform"].tolist() == ["Hacker News"]
 
 
 def test_no_share_is_no_rate_and_no_visits_counted_is_unknown():

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from analysis.platforms import modules
+from analysis.errors import UserError
+from analysis.platforms import modules, named
 from analysis.platforms.describe import markdown, overview, text
 from analysis.platforms.document import PAGE
 
@@ -20,6 +21,12 @@ ASKS = {"url", "site", "community", "account", "item"}
 
 def test_no_platform_is_missing():
     assert set(modules()) >= NAMED
+
+
+def test_a_platform_is_found_by_name_and_a_slip_of_the_pen_is_told():
+    assert named("hackernews").title == "Hacker News"
+    with pytest.raises(UserError, match="'hackrnews'; did you mean 'hackernews'"):
+        named("hackrnews")
 
 
 @pytest.mark.parametrize(("name", "module"), ALL, ids=[name for name, _ in ALL])

@@ -61,6 +61,35 @@ def test_horizontal_bars_and_heatmaps() -> None:
     assert rows(heat) == [["row", "a", "b", "c"], ["r", "0", "1", "2"], ["s", "3", "4", "5"]]
 
 
+def test_a_chart_that_lies_on_its_side_has_a_row_a_name() -> None:
+    dots = [go.Scatter(y=["x", "y"], x=[3, 4], name="all"), go.Scatter(y=["x", "y"], x=[1, 2], name="seen")]
+    chart = go.Figure(dots)
+    chart.update_yaxes(title="platform")
+    assert rows(built(chart)) == [["platform", "all", "seen"], ["x", "3", "1"], ["y", "4", "2"]]
+
+
+def test_lanes_of_a_row_go_by_the_rows_name() -> None:
+    marks = [
+        go.Scatter(x=HOURS[:2], y=[0.9, 2.1], name="a"),
+        go.Scatter(x=[HOURS[0], None, HOURS[0]], y=[1.1, None, 1.9], name="b"),
+    ]
+    chart = go.Figure(marks)
+    chart.update_yaxes(tickvals=[1, 2], ticktext=["The sea &lt;wall&gt;", "The bakery"], showticklabels=False)
+    assert rows(built(chart)) == [
+        ["series", "at", "of"],
+        ["a", "2026-01-01 00:00", "The sea <wall>"],
+        ["a", "2026-01-01 01:00", "The bakery"],
+        ["b", "2026-01-01 00:00", "The sea <wall>"],
+        ["b", "2026-01-01 00:00", "The bakery"],
+    ]
+
+
+def test_a_page_takes_off_the_room_of_a_title_that_stands_beside_the_chart() -> None:
+    chart = go.Figure(layout={"height": 430 + 70, "meta": {"description": "A rise.", "heading": 70}})
+    assert built(chart).height == built(chart).spec["layout"]["height"] == 430
+    assert built(go.Figure(layout={"height": 430})).height == 430
+
+
 def test_a_long_chart_shows_a_summary_and_keeps_every_number_in_the_file() -> None:
     hours = pd.date_range("2026-01-01", periods=744, freq="h", tz="UTC")
     values = np.arange(744.0)

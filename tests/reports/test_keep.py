@@ -62,3 +62,12 @@ def test_the_last_run_of_a_cell_counts_and_nothing_that_is_not_needed() -> None:
 def test_outside_a_notebook_it_says_where_it_belongs() -> None:
     with pytest.raises(UserError, match="belongs into a notebook"):
         keep("x")
+
+
+def test_without_a_folder_of_notebooks_it_says_where_to_name_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIRALITY_NOTEBOOKS", str(project / "nowhere"))
+    monkeypatch.setattr("IPython.get_ipython", object)
+    with pytest.raises(UserError, match="nowhere is no folder of notebooks"):
+        keep("liked")

@@ -63,6 +63,8 @@ def test_good_ones_come_out_beside_failing_dying_and_endless_ones(
 ) -> None:
     monkeypatch.setenv("VIRALITY_REDDIT_CLIENT_SECRET", "hush")
     write("fails", "# Fails", "1 + 1", "raise ValueError('no <column> x')")
+    asks = "raise UserError('since=2030 comes after the data; choose an earlier since')"
+    write("asked", "# Asked", "from analysis.errors import UserError\n" + asks)
     write("killed", "# Killed", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
     write("endless", "# Endless", "import time\ntime.sleep(600)")
     write("ok", *OK)
@@ -76,11 +78,17 @@ def test_good_ones_come_out_beside_failing_dying_and_endless_ones(
         "broken": "failed",
         "endless": "failed",
         "no name; for a report": "failed",
+        "asked": "failed",
         "fails": "failed",
         "killed": "failed",
     }
     assert found["fails"]["error"]["message"] == "ValueError: no <column> x"
     assert found["fails"]["error"]["cell"] == "cell In [2]"
+    assert found["asked"]["error"]["message"] == "since=2030 comes after the data; choose an earlier since"
+    kinds = {name: record["error"]["kind"] for name, record in found.items() if record["error"]}
+    assert kinds.pop("asked") == "asked"
+    assert kinds.pop("killed") == kinds.pop("endless") == "stopped"
+    assert set(kinds.values()) == {"wrong"}
     assert "kernel died" in found["killed"]["error"]["message"]
     assert found["killed"]["error"]["cell"] == "cell 1 of 1"
     assert "--cell-timeout" in found["endless"]["error"]["message"]

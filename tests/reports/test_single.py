@@ -74,6 +74,16 @@ def test_links_to_the_site_lead_to_its_address(site: Site, tmp_path: Path) -> No
     assert 'href="https://reports.example/runs/overview-000000000001/index.html"' in told
 
 
+def test_without_an_address_nothing_speaks_of_files_that_are_elsewhere(site: Site, tmp_path: Path) -> None:
+    record = published(site)
+    told = single(site, record, tmp_path).read_text()
+    for words in ("All reports", "The executed notebook", "Every report on"):
+        assert words not in told
+    assert "What changed since the last report" in told
+    address = "https://reports.example/"
+    assert "The executed notebook" in single(Site(site.folder, address), record, tmp_path).read_text()
+
+
 def test_pictures_that_are_too_large_are_left_out_and_it_is_said(site: Site, tmp_path: Path) -> None:
     record = published(site, pictures=(1000, 500_000, 2000))
     told = single(site, record, tmp_path).read_text()

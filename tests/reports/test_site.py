@@ -1,6 +1,7 @@
 """The site: newest first, failures shown, old pages told, and never half of anything."""
 
 import json
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import UserError
+from analysis.reports.notebooks import FIRST, LAST
 from analysis.reports.record import Record
 from analysis.reports.site import Site
+from analysis.reports.telling import ending
 
 BASE = Record(
     id="overview-000000000000",
@@ -102,6 +105,52 @@ def test_a_failed_run_says_where_all_of_it_is_and_how_to_repeat_it(site: Site) -
     page = (site.runs / record.id / "index.html").read_text()
     assert "<code>failures/overview-failed</code>" in page
     assert "virality report overview -p &#39;word=&lt;b&gt; c&#39;" in page
+
+
+def given(**values: str) -> list[dict]:
+    notes = {"since": "first day, UTC", "site": "such as example.org"}
+    return [{"name": n, "value": v, "given": True, "note": notes[n]} for n, v in values.items()]
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "told", "command"),
+    [
+        ("asked", given(since="2030-01-01", site="a.example"),
+         "Ask again with another value (since was 2030-01-01, expected: first day, UTC).",
+         "virality report overview -p since=VALUE -p site=a.example"),
+        ("asked", [], "The notebook is sound: do what the message says.", "virality report overview"),
+        ("stopped", given(site="a.example"), "It ran out of time or memory",
+         "virality report overview -p site=a.example"),
+        ("wrong", given(site="a.example"), "Mend notebooks/overview.ipynb",
+         "virality report overview -p site=a.example"),
+    ],
+)  # fmt: skip
+def test_the_advice_fits_the_failure(
+    site: Site, kind: str, parameters: list[dict], told: str, command: str
+) -> None:
+    message = "since=2030-01-01 comes after 2018-04-01 (the data end there)"
+    error = FAILED | {"kind": kind, "message": message}
+    record = replace(BASE, id="overview-failed", status="failed", error=error, parameters=parameters)
+    site.publish(record, site.stage(record.id))
+    page = (site.runs / record.id / "index.html").read_text()
+    assert told in page
+    assert f"<code>{command}</code>" in page
+    assert ("Mend notebooks/" in page) == (kind == "wrong")
+    assert ("raise &lt;x&gt;" in page) == (kind != "asked")  # the cell is no help where a value was wrong
+    ended = ending([record], set(), site)
+    assert told in ended
+    assert ended.endswith(f"Then: {command}")
+
+
+def test_the_index_begins_with_what_readers_ask_first_and_ends_with_the_bench(site: Site) -> None:
+    for number, name in enumerate(["explore", "a_kept_chart", "platforms", "story", "overview"], start=1):
+        publish(site, number, id=f"{name}-{number:012d}", report=name, title=f"Title of {name}")
+    index = site.index.read_text()
+    cards = index[index.index('id="latest"') : index.index('id="runs"')]
+    told = re.findall(r"Title of (\w+)", cards)
+    assert told == ["overview", "story", "platforms", "a_kept_chart", "explore"]
+    shipped = {path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb")}
+    assert {*FIRST, *LAST} == shipped
 
 
 def test_a_success_replaces_the_failure_of_the_same_inputs_and_never_the_other_way(site: Site) -> None:

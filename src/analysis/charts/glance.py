@@ -17,6 +17,8 @@ ROW = 46
 """Pixels a content takes."""
 LANES = 0.3
 """Part of a row over which its platforms are spread."""
+UP, DOWN, TITLE = 0.24, 0.38, 0.26
+"""How far marks and hatching reach above and below a row's line, and where its title stands above it."""
 
 
 def glance(
@@ -91,15 +93,20 @@ def glance(
             x=0,
             xref="paper",
             xanchor="left",
-            y=number - 0.26,
+            y=number - TITLE,
             yanchor="bottom",
             showarrow=False,
         )
     figure.update_yaxes(
-        range=[len(rows) + 0.5, 0.2], tickvals=list(rows.values()), showticklabels=False, showgrid=True
+        range=[len(rows) + 0.5, 0.2],
+        tickvals=list(rows.values()),
+        ticktext=[titles.get(key, key) for key in rows],  # not shown: what the table of numbers calls a row
+        showticklabels=False,
+        showgrid=True,
     )
     gaps = _gaps(visits, since, until)
-    style.hatch(figure, gaps, len(rows) + 0.5)
+    for number in rows.values():
+        style.hatch(figure, gaps, number + DOWN, number - UP)
     if gaps:
         style.key_to_hatching(figure)
     notes = style.events_of_life(figure, style.life(cards, shown["platform"]), since, until)

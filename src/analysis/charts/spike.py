@@ -127,7 +127,7 @@ def _spikes(figure: go.Figure, table: pd.DataFrame, line: pd.DataFrame, highest:
             text=f"<b>{row.excess:+,.0f}</b> ({row.excess_low:+,.0f} to {row.excess_high:+,.0f})",
             showarrow=False,
             yanchor="bottom",
-            font={"size": 12},
+            font={"size": 12, "shadow": style.HALO},
         )
 
 

@@ -47,6 +47,10 @@ INK = "#737b85"
 """Text where the page does not set its own: as readable on light as on dark."""
 GRID = "rgba(125,133,144,0.25)"
 LONGEST = 60
+HEADING = 70
+"""Pixels the title and subtitle take in a notebook; a page has them beside the chart and takes them off."""
+HALO = ", ".join(["0 0 3px var(--ground, var(--jp-layout-color0, #fff))"] * 5)
+"""Keeps words readable over hatching, in the colour of the ground: the page's, JupyterLab's, or paper's."""
 NOTE = 30
 """Pixels the words of a platform's event take: two lines, as telephones are narrow."""
 # The founding platforms keep their looks in every chart; others take what is left, by name.
@@ -113,7 +117,10 @@ def nothing(title: str, words: str, description: str) -> go.Figure:
 
 
 def finish(figure: go.Figure, title: str, subtitle: str, description: str, height: int) -> go.Figure:
-    """The shared look, the title, and what the chart shows in words (``layout.meta.description``)."""
+    """The shared look, the title, and what the chart shows in words (``layout.meta.description``).
+
+    ``height`` is that of the chart without its title.
+    """
     figure.update_layout(
         template="none",
         title={
@@ -134,7 +141,7 @@ def finish(figure: go.Figure, title: str, subtitle: str, description: str, heigh
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 8, "r": 16, "t": 30, "b": 36},
-        height=height,
+        height=height + HEADING,
         hovermode="closest",
         hoverlabel={"align": "left"},
         legend={
@@ -146,7 +153,7 @@ def finish(figure: go.Figure, title: str, subtitle: str, description: str, heigh
             "y": 1.0,
             "yanchor": "bottom",
         },
-        meta={"description": unescape(description)},
+        meta={"description": unescape(description), "heading": HEADING},
     )
     figure.update_xaxes(
         gridcolor=GRID,
@@ -161,24 +168,32 @@ def finish(figure: go.Figure, title: str, subtitle: str, description: str, heigh
     return figure
 
 
-def hatch(figure: go.Figure, spans: Iterable[tuple[Any, Any]], top: float, **place: Any) -> None:
-    """Unknown stretches of time as hatched areas, from the axis to ``top``: never a line at 0."""
-    for start, end in spans:
-        figure.add_trace(
-            go.Scatter(
-                x=[start, start, end, end],
-                y=[0, top, top, 0],
-                mode="lines",
-                line={"width": 0},
-                fill="toself",
-                fillcolor="rgba(0,0,0,0)",
-                fillpattern={"shape": "/", "fgcolor": QUIET, "bgcolor": "rgba(125,133,144,0.08)", "size": 7,
-                             "solidity": 0.22},
-                hoverinfo="skip",
-                showlegend=False,
-            ),
-            **place,
-        )  # fmt: skip
+def hatch(
+    figure: go.Figure, spans: Iterable[tuple[Any, Any]], top: float, bottom: float = 0.0, **place: Any
+) -> None:
+    """Unknown stretches of time as hatched areas, from ``bottom`` to ``top``: never a line at 0."""
+    x: list[Any] = []
+    y: list[float | None] = []
+    for start, end in spans:  # None lifts the pen: many stretches are one trace
+        x += [start, start, end, end, None]
+        y += [bottom, top, top, bottom, None]
+    if not x:
+        return
+    figure.add_trace(
+        go.Scatter(
+            x=x,
+            y=y,
+            mode="lines",
+            line={"width": 0},
+            fill="toself",
+            fillcolor="rgba(0,0,0,0)",
+            fillpattern={"shape": "/", "fgcolor": QUIET, "bgcolor": "rgba(125,133,144,0.08)", "size": 7,
+                         "solidity": 0.22},
+            hoverinfo="skip",
+            showlegend=False,
+        ),
+        **place,
+    )  # fmt: skip
 
 
 def key_to_hatching(figure: go.Figure) -> None:
@@ -237,7 +252,7 @@ def events_of_life(
             align="left",
             yanchor="top",
             yshift=-NOTE * (len(drawn) - 1),
-            font={"size": 11},
+            font={"size": 11, "shadow": HALO},
             **place,
         )
     return drawn

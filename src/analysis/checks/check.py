@@ -7,7 +7,7 @@ from html import escape
 
 import pandas as pd
 
-from analysis.display import AS_IT_IS, table_html
+from analysis.display import AS_IT_IS, DRESS, table_html
 
 LONG = 5
 ANSWERS = {True: "passed", False: "failed", None: "cannot say"}
@@ -23,6 +23,11 @@ class Check:
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def _repr_html_(self) -> str:
+        return DRESS + self.html
+
+    @property
+    def html(self) -> str:
+        """The answer as escaped HTML, as a result shows it among others."""
         # a long table would bury the next check: the sentence says what it comes to
         rows = len(self.table)
         body = table_html(self.table) if rows else ""

@@ -17,12 +17,6 @@ def platforms(
 
     Example: virality platforms reddit
     """
-    from analysis.errors import UserError
-    from analysis.platforms import describe, modules
+    from analysis.platforms import describe, named
 
-    if name is None:
-        typer.echo(describe.overview())
-    elif name in modules():
-        typer.echo(describe.text(name))
-    else:
-        raise UserError(f"there is no platform {name!r}; there are {', '.join(modules())}")
+    typer.echo(describe.overview() if name is None else describe.text(named(name).name))

@@ -41,7 +41,7 @@ from analysis.checks.check import Check
 from analysis.models._echo import TAUS, echo
 from analysis.models.alike import total
 from analysis.models.counters import latest
-from analysis.models.overview import name
+from analysis.models.overview import name, names
 from analysis.models.result import Result, Verdict
 from analysis.platforms.card import Card
 
@@ -159,7 +159,7 @@ def visits_per_share(
         "contents per platform",
         bool((known["contents"] >= LEAST_CONTENTS).all()) if len(known) else None,
         f"A bootstrap needs {LEAST_CONTENTS} contents a platform; with fewer the interval rests on counts.",
-        known[["platform", "contents"]],
+        known[["platform", "contents"]].replace({"platform": names(cards or {})}),
     )
     return Result(found, verdict, reason, summary, (enough,), VERSION, {"seed": seed}, {"platforms": rates})
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from analysis.checks.check import Check
-from analysis.display import AS_IT_IS, RESULT, table_html
+from analysis.display import AS_IT_IS, DRESS, RESULT, table_html
 
 Verdict = Literal["found", "nothing", "inconclusive"]
 
@@ -50,9 +50,9 @@ class Result:
     def _repr_html_(self) -> str:
         reason = f" ({escape(self.reason)})" if self.reason else ""
         table = table_html(self.table) if len(self.table) else ""
-        checks = "".join(check._repr_html_() for check in self.checks)
+        checks = "".join(check.html for check in self.checks)
         return (
-            f'<div class="result {AS_IT_IS}"><p class="verdict {self.verdict}">'
+            f'{DRESS}<div class="result {AS_IT_IS}"><p class="verdict {self.verdict}">'
             f"<strong>{self.verdict}</strong>{reason}</p>"
             f'<p>{escape(self.summary)}</p>{table}{checks}<p class="model">{escape(self.model)}</p></div>'
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from functools import cache
 from types import ModuleType
 
+from analysis.errors import UserError
 from analysis.platforms.card import Card
 
 
@@ -24,3 +26,19 @@ def modules() -> dict[str, ModuleType]:
 def cards() -> dict[str, Card]:
     """Platform name to its card."""
     return {name: module.CARD for name, module in modules().items()}
+
+
+def named(name: str) -> Card:
+    """The card of the platform of that name.
+
+    Raises
+    ------
+    UserError
+        Naming the platforms there are, and the nearest.
+    """
+    known = cards()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise UserError(f"there is no platform {name!r}; {meant}there are {', '.join(known)}")
+    return known[name]

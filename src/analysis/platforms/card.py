@@ -8,7 +8,7 @@ from typing import Literal
 
 import pandas as pd
 
-from analysis.display import table_html
+from analysis.display import DRESS, table_html
 
 Purpose = Literal["direct exposure", "networking", "links", "bookmarks", "archive"]
 Shape = Literal["event", "reading", "interval"]
@@ -168,7 +168,7 @@ class Card:
             tables.append(table_html(life, f"Life of {self.title}"))
         counted = table_html(metrics, f"Metrics of {self.title}")
         tables.append(f"<details><summary>{len(metrics):,} metrics</summary>{counted}</details>")
-        return f'<div class="card">{"".join(tables)}</div>'
+        return f'{DRESS}<div class="card">{"".join(tables)}</div>'
 
     def metric(self, name: str) -> Metric:
         """The metric of that name; KeyError naming the ones there are."""

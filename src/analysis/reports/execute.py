@@ -28,7 +28,7 @@ from papermill.engines import NBClientEngine, papermill_engines  # noqa: E402
 from papermill.exceptions import PapermillExecutionError  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 
-from analysis.reports import clean, exporter, pictures, private  # noqa: E402
+from analysis.reports import clean, exporter, failures, pictures, private  # noqa: E402
 from analysis.reports.lines import message  # noqa: E402
 from analysis.reports.record import RESULTS  # noqa: E402
 
@@ -179,15 +179,17 @@ def _told(error: Exception) -> dict[str, Any]:
     """The error as a person needs it: what, in which cell, and all that Python says of it."""
     if isinstance(error, PapermillExecutionError):
         value = clean.text(str(error.evalue)).strip()
+        asked = error.ename == "UserError" and value  # written for people: it needs no name
         return {
-            "message": f"{error.ename}: {value}" if value else error.ename,
+            "kind": failures.ASKED if asked else failures.WRONG,
+            "message": value if asked else f"{error.ename}: {value}" if value else error.ename,
             "cell": f"cell In [{error.exec_count}]",
             "source": clean.text(error.source),
             "traceback": clean.text("\n".join(error.traceback)),
         }
     kind = type(error).__name__
     if kind == "DeadKernelError":
-        return {"message": "the kernel died (out of memory, or killed)"}
+        return {"kind": failures.STOPPED, "message": "the kernel died (out of memory, or killed)"}
     message = str(error) if kind == "UserError" else f"{kind}: {clean.text(str(error))}"
     return {"message": message, "traceback": traceback.format_exc()}
 

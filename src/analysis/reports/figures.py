@@ -84,9 +84,10 @@ def build(raw: dict[str, Any], number: int) -> Figure:
     template = layout.pop("template", None) or {}
     layout.pop("width", None)
     frame = _numbers(spec.get("data", []), layout)
-    meta = layout.get("meta")
+    meta = layout.get("meta") if isinstance(layout.get("meta"), dict) else {}
     # charts escape platform text for plotly; here it is text again, and the template escapes it
-    description = clean.text(unescape(str(meta.get("description") or ""))) if isinstance(meta, dict) else ""
+    description = clean.text(unescape(str(meta.get("description") or "")))
+    layout["height"] = int(layout.get("height") or HEIGHT) - int(meta.get("heading") or 0)
     for trace in spec.get("data", []):
         trace.update({axis: _packed(trace[axis]) for axis in ("x", "y") if axis in trace})
     whole = len(frame) <= ROWS_SHOWN and frame.size <= CELLS_SHOWN
@@ -95,7 +96,7 @@ def build(raw: dict[str, Any], number: int) -> Figure:
         title=title or f"Chart {number}",
         subtitle=subtitle,
         description=description or _describe(frame),
-        height=int(layout.get("height") or HEIGHT),
+        height=layout["height"],
         spec={"data": spec.get("data", []), "layout": layout},
         template=template,
         csv=_csv(frame),
@@ -114,7 +115,8 @@ def _numbers(data: list[dict[str, Any]], layout: dict[str, Any]) -> pd.DataFrame
             continue  # decoration: the edge of a band, a hatched area
         label = clean.without_tags(str(trace.get("name") or "")) or f"series {index + 1}"
         x, y, z = (_decode(trace.get(axis)) for axis in "xyz")
-        if trace.get("orientation") == "h":
+        y = _named(y, layout.get("yaxis" + str(trace.get("yaxis", "y"))[1:]) or {})
+        if _lies(trace):
             x, y = y, x
         if z:
             other.append(_grid(x, y, z))
@@ -127,10 +129,28 @@ def _numbers(data: list[dict[str, Any]], layout: dict[str, Any]) -> pd.DataFrame
             points = zip(x or range(1, length + 1), y or [1] * length, strict=False)
             drawn = [point for point in points if point[0] is not None]  # None lifts the pen
             pieces.append((label, [at for at, _ in drawn], [value for _, value in drawn]))
-    place = _axis(layout, "yaxis" if any(t.get("orientation") == "h" for t in data) else "xaxis")
+    place = _axis(layout, "yaxis" if any(map(_lies, data)) else "xaxis")
     if pieces:
         other.insert(0, _wide(pieces, place) if _shared(pieces) else _long(pieces, place))
     return pd.concat(other, ignore_index=True) if other else pd.DataFrame({"nothing": []})
+
+
+def _lies(trace: dict[str, Any]) -> bool:
+    """Whether a trace lies on its side: its places on the y axis, its values on the x axis."""
+    x, y = _decode(trace.get("x")), _decode(trace.get("y"))
+    words = bool(y) and all(isinstance(part, str) for part in y)
+    return trace.get("orientation") == "h" or (words and all(isinstance(part, int | float) for part in x))
+
+
+def _named(values: list[Any], axis: dict[str, Any]) -> list[Any]:
+    """Heights as the words that their axis has for them: lanes of a row are that row's."""
+    rows = dict(zip(_decode(axis.get("tickvals")), axis.get("ticktext") or [], strict=False))
+    if not rows:
+        return values
+    return [
+        rows[min(rows, key=lambda at: abs(at - value))] if isinstance(value, int | float) else value
+        for value in values
+    ]
 
 
 def _shared(pieces: list[tuple[str, list[Any], list[Any]]]) -> bool:
@@ -158,7 +178,8 @@ def _long(pieces: list[tuple[str, list[Any], list[Any]]], place: str) -> pd.Data
     rows = [(label, _words(at), _value(y)) for label, xs, ys in pieces for at, y in zip(xs, ys, strict=False)]
     series, places, values = zip(*rows, strict=True) if rows else ((), (), ())
     at = place if place not in ("", "series", "value") else "at"
-    return pd.DataFrame({"series": series, at: places, "value": _column(list(values))})
+    of = "of" if values and all(isinstance(value, str) for value in values) else "value"
+    return pd.DataFrame({"series": series, at: places, of: _column(list(values))})
 
 
 def _grid(x: list[Any], y: list[Any], z: list[Any]) -> pd.DataFrame:
@@ -262,6 +283,7 @@ def _summary(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for label, places, values in _series(frame):
         drawn = [(at, value) for at, value in zip(places, values, strict=True) if not _absent(value)]
+        unknown = sum(value is pd.NA or value == UNKNOWN for _, value in drawn)
         known = [(value, at) for at, value in drawn if isinstance(value, int | float)]
         ends = (
             [f"{text(value)} at {at}" for value, at in (min(known), max(known))] if known else [UNKNOWN] * 2
@@ -269,8 +291,8 @@ def _summary(frame: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "series": label,
-                "points": len(known),
-                "unknown": sum(value is pd.NA or value == UNKNOWN for _, value in drawn),
+                "points": len(drawn) - unknown,
+                "unknown": unknown,
                 "first": drawn[0][0] if drawn else UNKNOWN,
                 "last": drawn[-1][0] if drawn else UNKNOWN,
                 "lowest": ends[0],

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from analysis.reports import clean
+from analysis.reports import clean, notebooks
 from analysis.reports.record import Record, standing
 
 TEMPLATE = Path(__file__).parent / "template"
@@ -56,12 +56,15 @@ def pages(records: list[Record], look: Look, notices: list[dict[str, str]] | Non
 
 
 def latest(records: list[Record]) -> list[dict[str, Any]]:
-    """One card a report: its standing page, with default parameters if there is one, and a newer failure."""
+    """One card a report, a reader's first question first.
+
+    Its standing page, with default parameters if there is one, and a newer failure.
+    """
     reports: dict[str, list[Record]] = {}
     for record in records:
         reports.setdefault(record.report, []).append(record)
     cards = []
-    for _, mine in sorted(reports.items()):
+    for _, mine in sorted(reports.items(), key=lambda report: notebooks.order(report[0])):
         usual = [record for record in mine if not record.given]
         newest = standing(usual)[0] or standing(mine)[0]
         shown = newest or mine[0]

@@ -52,6 +52,8 @@ def keep(name: str, question: str = "") -> Shown:
     if not NAME.fullmatch(name):
         raise UserError(f"{name!r} cannot be a report: its name may hold letters, digits, - and _ only")
     path = Path(settings().path("notebooks")) / f"{name}.ipynb"
+    if not path.parent.is_dir():
+        raise UserError(f"{path.parent} is no folder of notebooks; choose another with VIRALITY_NOTEBOOKS")
     if path.exists():
         raise UserError(f"{path} is there already; choose another name, or delete it")
     cells = sliced([CALL.sub("", source).strip() for source in shell.history_manager.input_hist_raw[1:]])

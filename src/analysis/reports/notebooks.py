@@ -13,6 +13,8 @@ from analysis.errors import UserError
 from analysis.reports.parameters import Parameter, read
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+# Whoever opens the site wants to know what happened, then what will, then why; the bench is a tool.
+FIRST, LAST = ("overview", "outlook", "story", "exposure", "platforms"), ("explore",)
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,18 @@ class Report:
     modules: tuple[str, ...] = ()
 
 
+def order(name: str) -> tuple[int, str]:
+    """Where a report stands among the others: a reader's first question first, the bench last."""
+    place = FIRST.index(name) if name in FIRST else len(FIRST) + (name in LAST)
+    return place, name
+
+
 def names(folder: Path) -> list[str]:
-    """The names of the notebooks in the folder, in order."""
+    """The names of the notebooks in the folder, in the order readers want them."""
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder of notebooks; choose another with VIRALITY_NOTEBOOKS")
-    return sorted(path.stem for path in folder.glob("*.ipynb") if not path.name.startswith("."))
+    found = (path.stem for path in folder.glob("*.ipynb") if not path.name.startswith("."))
+    return sorted(found, key=order)
 
 
 def load(folder: Path, name: str) -> Report:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from analysis.reports import failures
 from analysis.reports.lines import ClockError, listen, message
 
 JOB = "job.json"
@@ -235,14 +236,16 @@ def _error(heard: dict[str, Any], status: int | None, job: dict[str, Any], place
         here = {"cell": f"cell {heard['cell']} of {heard['of']}", "source": heard["source"]}
     if heard.get("outcome", {}).get("error"):
         return here | heard["outcome"]["error"]
+    stopped = here | {"kind": failures.STOPPED}
     if heard.get("clock") == "report":
-        return {"message": f"stopped after {job['timeout']:g} s (--timeout)", **here}
+        return stopped | {"message": f"stopped after {job['timeout']:g} s (--timeout)"}
     if heard.get("clock") == "cell":
-        return {"message": f"a cell ran longer than the {job['cell_timeout']:g} s of --cell-timeout", **here}
+        seconds = job["cell_timeout"]
+        return stopped | {"message": f"a cell ran longer than the {seconds:g} s of --cell-timeout"}
     if heard.get("clock"):
-        return {"message": f"its process did not start within {START:g} s"}
+        return {"kind": failures.STOPPED, "message": f"its process did not start within {START:g} s"}
     if status == -signal.SIGKILL:
-        return {"message": "the kernel died (out of memory, or killed)", **here}
+        return stopped | {"message": "the kernel died (out of memory, or killed)"}
     try:
         complaint = (place / "stderr").read_text("utf-8", "replace").strip().splitlines()
     except OSError:

@@ -11,6 +11,7 @@ from pathlib import Path
 from markupsafe import escape
 
 from analysis.reports import clean
+from analysis.reports.exporter import ABOUT
 from analysis.reports.files import write
 from analysis.reports.record import CHANGES, CLOCK, Record
 from analysis.reports.site import Site
@@ -21,6 +22,7 @@ _ASSET = re.compile(
 )
 _LINK = re.compile(r'<a href="(?!https?:|mailto:|data:|#)([^"]+)"([^>]*)>(.*?)</a>', re.S)
 _PICTURE = re.compile(r'<img class="picture" src="([^"]+)"[^>]*>')
+_AWAY = re.compile(r'<(a|p)[^>]* class="away".*?</\1>', re.S)  # what says nothing but where on the site to go
 _NO_PICTURE = (
     '<p class="picture none">The static picture was too large for this file. The numbers are below.</p>'
 )
@@ -30,7 +32,7 @@ def single(site: Site, record: Record, folder: Path) -> Path:
     """Write a run's page as one file into the folder; its path.
 
     Pictures and CSV files are packed as far as they fit into ``LARGEST`` bytes, the smallest first. Links to
-    the site lead to its address, and are plain words where it has none.
+    the site lead to its address. Where it has none they are plain words, and lines of nothing else go.
     """
     home = site.runs / record.id
     page = (home / "index.html").read_text(encoding="utf-8")
@@ -40,6 +42,8 @@ def single(site: Site, record: Record, folder: Path) -> Path:
     page, scripts = _inlined(page, site.folder / "assets", home)
     page = _policy(page, scripts)
     page = _packed(page, home)
+    if not site.address:
+        page = _AWAY.sub("", page).replace(ABOUT, "This page speaks of")
     page = _LINK.sub(lambda link: _away(link, site.address, record.id), page)
     target = folder / f"{record.id}.html"
     write(target, page.encode())

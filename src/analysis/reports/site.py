@@ -188,8 +188,9 @@ class Site:
     def _failed(self, record: Record) -> bytes:
         """The page of a run that failed."""
         kept = failures.place(self.folder, record.id).relative_to(self.folder.parent)
-        words = {"record": record, "kept": kept, "again": failures.again(record)}
-        return index.render("failed.html.j2", self._look, "../../", **words)
+        words, again = failures.advice(record)
+        told = {"record": record, "kept": kept, "advice": words, "again": again}
+        return index.render("failed.html.j2", self._look, "../../", **told)
 
     def _mended(self, run_id: str) -> None:
         """Forget that a run has failed before it came out."""

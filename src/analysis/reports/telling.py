@@ -54,10 +54,11 @@ def ending(records: list[Record], current: set[str], site: Site) -> str:
             done = " (up to date)" if record.id in current else ""
             lines.append(f"{record.report}{done}: {said}{_cut(record.summary, 160)}".rstrip(": "))
             lines.append(f"  {page}")
-    failed = [record.report for record in records if record.status == "failed"]
+    failed = [record for record in records if record.status == "failed"]
     lines.append(f"All reports: {site.index}")
     if failed:
-        lines.append(f"Next: mend notebooks/{failed[0]}.ipynb (make lab), then virality report {failed[0]}")
+        words, command = failures.advice(failed[0])
+        lines += [f"Next: {words}", f"Then: {command}"]
     else:
         lines.append("Next: open that page in a browser, or ask a report something else: virality list")
     return "\n".join(lines)

@@ -152,6 +152,7 @@
     Array.prototype.forEach.call(head.cells, function (cell, column) {
       if (cell.tagName !== "TH" || !words(cell)) { return; }
       var button = make("button", "sort", words(cell));
+      cell.dataset.words = words(cell); /* for paper: browsers leave buttons out where a header is repeated */
       button.type = "button";
       cell.textContent = "";
       cell.appendChild(button);
