@@ -12,7 +12,7 @@ from analysis.reports.run import Options, make
 
 Writer = Callable[..., Path]
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-MANY = 50
+MANY = 24
 
 # What a well-behaved report sees of the world: the same whoever runs beside it.
 WITNESS = (
@@ -148,7 +148,7 @@ def test_whoever_is_struck_by_the_end_of_the_parent_is_run_again(
     assert not done.failed
 
 
-def test_fifty_reports_on_every_core_and_none_is_lost(
+def test_many_reports_on_every_core_and_none_is_lost(
     project: Path, write: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BROWSER_PATH", "/nonexistent/chromium")

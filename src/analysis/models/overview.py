@@ -122,7 +122,7 @@ def _utc(moment: object) -> pd.Timestamp:
 
 
 def names(cards: Mapping[str, Card]) -> dict[str, str]:
-    """Every platform as people call it."""
+    """Platform name to what people call it, of all ``cards``."""
     return {card.name: card.title for card in cards.values()}
 
 
