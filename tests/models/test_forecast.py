@@ -135,7 +135,7 @@ def test_what_left_its_page_is_told_as_over_and_its_forecast_is_what_it_says_now
     ours, theirs = ((one["forecast"] - truth).abs().div(truth).median() for one in (told, naive))
     assert ours < 0.5 * theirs
     held, held_naive = (((truth >= one["q10"]) & (truth <= one["q90"])).mean() for one in (told, naive))
-    assert held > 0.74 > held_naive
+    assert held > 0.66 > 0.55 > held_naive
 
 
 def test_at_an_age_no_growth_is_told_of_what_is_likelier_over(on_a_page):
