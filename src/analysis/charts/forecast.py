@@ -47,7 +47,8 @@ def outlook(
     if rows.empty:
         why = f"No item has a forecast {name}."
         return style.nothing(heading, why, why)
-    rows = rows.assign(unit=rows["value"].clip(lower=1)).iloc[::-1].reset_index(drop=True)
+    rows = rows.assign(unit=rows["value"].clip(lower=1), metric=rows["metric"].str.replace("_", " "))
+    rows = rows.iloc[::-1].reset_index(drop=True)
     looks = style.looks(rows["platform"])
     places = list(range(len(rows)))
     figure = go.Figure()
