@@ -20,7 +20,7 @@ import pandas as pd
 from analysis.alerts import Alert, Rules
 from analysis.alerts.preview import preview
 from analysis.models import drop, live, mix
-from analysis.models._noise import Noise
+from analysis.models.noise import Noise
 from analysis.simulate import END, fill, world
 from analysis.store import Store
 from benchmarks import bench_nab

@@ -1,8 +1,9 @@
 """Watching: what of the store's series is out of the ordinary, as the models judge them.
 
-Each series is judged by its past alone, so what fired at a moment is the same whether it is asked then or
-later: a replay of the past is one pass over it. The rate of false alarms that is accepted in all is shared:
-half by what is looked for in whole sites, half by every content and every platform's own counts.
+Each series is judged by its past, and by what others like it had shown before it began, so what fired at a
+moment is the same whether it is asked then or later: a replay of the past is one pass over it. The rate of
+false alarms that is accepted in all is shared: half by what is looked for in whole sites, half by every
+content and every platform's own counts.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from analysis.alerts.alert import Alert
 from analysis.alerts.rules import Rules
 from analysis.alerts.series import Watched, watched
 from analysis.models import drop, live, mix
-from analysis.models._noise import Noise
+from analysis.models.noise import Noise
 from analysis.models.result import Result
 from analysis.store import Store
 

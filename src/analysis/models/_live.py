@@ -23,7 +23,7 @@ def run(  # type: ignore[no-untyped-def]
     ``fast`` and ``slow`` are the memories of level and of season and noise, in buckets. Counts beyond
     three deviations teach only as far as that, so a spike is not at once taken for the level. How rare a
     score is in this series is judged by all its past (``_heavy``), rises and drops apart, and by what was
-    ``shown`` in ``shown_in`` buckets of its like (``_noise``). Also returned: the marks of its own noise.
+    ``shown`` in ``shown_in`` buckets of its like (``noise``). Also returned: the marks of its own noise.
     """
     n = len(y)
     keep_fast, keep_slow = 0.5 ** (1.0 / fast), 0.5 ** (1.0 / slow)

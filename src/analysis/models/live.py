@@ -8,7 +8,7 @@ the noise two weeks, at least 30 and 100 buckets). Window sums of up to a day ar
 binomial as in ``spikes``, their variance enlarged by the scatter the same windows have shown so far. What
 reaches further than noise of that kind is drawn in to the deviate that white noise passes as often as this
 series' noise, by all its past, passes it (a generalized Pareto tail, as in ``spikes``; a young series is
-judged by what others like it have shown (``_noise``), or else taken for a restless one). A count teaches at
+judged by what others like it have shown (``noise``), or else taken for a restless one). A count teaches at
 most three deviations, so a spike is not at once the level.
 
 ``surprise`` is that calibrated deviate, rises and drops alike. An ``alarm`` is the first bucket above the
@@ -42,9 +42,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.models import _live, _noise, armed, baseline, drop
-from analysis.models._noise import Noise
+from analysis.models import _live, armed, baseline, drop
 from analysis.models.grid import DAY, HOUR, Grid, clock, known_at, lay, steepness, threshold, to_times
+from analysis.models.noise import Noise, shown
 from analysis.models.result import Result, Verdict
 
 VERSION = "live 1.3"
@@ -117,8 +117,10 @@ def _scored(
     beat = (index, (index + 1) % slots, part, slots)
     steep = steepness(len(lengths))
     width = grid.width * drop.rhythm(grid, zone) if week else grid.width
-    shown = _noise.shown(like, grid.cadence, int(grid.t[0]) if len(grid.t) else 0)
-    expected, signed, marks = _live.run(y, known, width, *beat, lengths, fast, slow, phi, HEAD, steep, *shown)
+    before = shown(like, grid.cadence, int(grid.t[0]) if len(grid.t) else 0)
+    expected, signed, marks = _live.run(
+        y, known, width, *beat, lengths, fast, slow, phi, HEAD, steep, *before
+    )
     fair, bar = np.abs(signed), limit(grid.cadence, false_per_month)
     memory = max(int(QUIET / grid.cadence), 1)
     fresh, held, alarm = _live.announce(fair, known, memory, max(LINGER / grid.cadence, 1.0), bar)
@@ -134,7 +136,7 @@ def _scored(
             "alarm": alarm,
         }
     )
-    return rows, _noise.of(grid.cadence, grid.t, known & (np.cumsum(known) > HEAD), marks)
+    return rows, Noise.of(grid.cadence, grid.t, known & (np.cumsum(known) > HEAD), marks)
 
 
 def find(

@@ -7,8 +7,8 @@ loss, for the chance of a target that is 0 or 1 by log loss (they tell its log o
 into flat arrays: at a node, a value at or below the threshold goes left, a missing one where
 training sent it, and the sum of the leaves reached plus the baseline is the prediction.
 
-Assumptions. Numeric features, one output, identity link: equal to scikit-learn's own prediction, and
-a test holds that.
+Assumptions. Numeric features, one output: equal to scikit-learn's own prediction, of a chance to its
+decision function, and tests hold that.
 """
 
 from __future__ import annotations

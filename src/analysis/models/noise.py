@@ -27,11 +27,11 @@ BINS = len(EDGES) - 1
 
 @dataclass(frozen=True)
 class Noise:
-    """What one series' noise showed: at the end of which bucket, and how far it reached.
+    """What one series' noise showed: in which bucket it was over, and how far it reached.
 
     cadence : of its buckets, in microseconds
     judged : when each bucket that was judged began, microseconds since 1970, sorted
-    at : when each burst or single window was over, likewise
+    at : when the bucket began in which each burst or single window was over, likewise
     place : of each, 0 to 3 for single windows up and down, bursts up and down, times ``BINS``, and its bin
     """
 
@@ -40,11 +40,11 @@ class Noise:
     at: np.ndarray
     place: np.ndarray
 
-
-def of(cadence: int, t: np.ndarray, judged: np.ndarray, marks: np.ndarray) -> Noise:
-    """A series' noise from the marks of its buckets: four rows, a bin or -1 each."""
-    kind, bucket = np.nonzero(marks >= 0)
-    return Noise(cadence, t[judged], t[bucket], kind * BINS + marks[kind, bucket])
+    @classmethod
+    def of(cls, cadence: int, t: np.ndarray, judged: np.ndarray, marks: np.ndarray) -> Noise:
+        """A series' noise from the marks of its buckets: four rows, a bin or -1 each."""
+        kind, bucket = np.nonzero(marks >= 0)
+        return cls(cadence, t[judged], t[bucket], kind * BINS + marks[kind, bucket])
 
 
 def shown(others: Sequence[Noise], cadence: int, before: int) -> tuple[np.ndarray, float]:
